@@ -1,0 +1,82 @@
+"""Time, identities and jitter, all passed in: nothing in the engine reads the machine's clock behind its caller's back.
+
+Wall time is an `int`, microseconds since 1970-01-01T00:00:00Z. Durations are seconds as `float`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+Jitter = Callable[[], float]
+"""A number in [0, 1): `random.random` in production, a constant in tests."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Wall time for what is stored, monotonic time for what is waited for."""
+
+    def micros(self) -> int:
+        """Wall time, microseconds since 1970 UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from an unnamed start."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def micros(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, micros: int = 1_768_460_400_000_000) -> None:
+        self._micros = micros
+        self._monotonic = 0.0
+
+    def micros(self) -> int:
+        return self._micros
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass on both clocks."""
+        self._micros += int(seconds * 1_000_000)
+        self._monotonic += seconds
+
+    def step(self, seconds: float) -> None:
+        """Step the wall clock alone, as an operator or NTP does."""
+        self._micros += int(seconds * 1_000_000)
+
+
+def as_datetime(micros: int) -> datetime:
+    """Aware UTC datetime of a stored time."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def uuid7(micros: int, entropy: Callable[[int], bytes] = os.urandom) -> str:
+    """A UUID version 7 for a wall time: sorts by time, text form in lower case. RFC 9562, 5.7."""
+    tail = int.from_bytes(entropy(10), "big")
+    bits = ((micros // 1000) & ((1 << 48) - 1)) << 80 | 7 << 76 | ((tail >> 62) & 0xFFF) << 64
+    bits |= 0b10 << 62 | (tail & ((1 << 62) - 1))
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def system_jitter() -> Jitter:
+    """Jitter for production."""
+    return random.random

@@ -1,0 +1,51 @@
+"""The contract of a source: where messages arrive (EIP Channel Adapter).
+
+A source owns its wire: it de-frames, hands bytes to intake and writes back what intake says, in order on each
+connection. It never acknowledges by itself and never drops a byte in silence. When intake is busy it stops reading
+(back-pressure), so that no memory grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from engine.message import Reception
+
+
+class Intake(Protocol):
+    """What a source may ask of the engine."""
+
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+        """Take one frame; the answers to write, in order, once they are durable. One frame may hold several messages.
+
+        An empty answer means that none may be given. Never raises for what the sender did; raises StoreError when
+        nothing can be stored and not even a negative answer could be formed.
+        """
+        ...
+
+    def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
+        """The negative answer to something that cannot be taken at all (too large, broken framing), without storing
+        its content; what could be noted of it is stored. `raw` is its beginning."""
+        ...
+
+    def crowded(self) -> bool:
+        """True while the writer's uncommitted queue is above its bound: stop reading, look again soon."""
+        ...
+
+
+class Source(Protocol):
+    """One listening or polling source of one channel."""
+
+    async def start(self, intake: Intake) -> None:
+        """Begin to take messages. Raises: ConfigError when an address cannot be had."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Take no new message; let what is taken be answered within `grace` seconds; then close."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it listens, for people: `127.0.0.1:2575`; the real port where 0 was asked for."""
+        ...

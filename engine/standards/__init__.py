@@ -1,0 +1,88 @@
+"""The contract of a message standard (decision 3): pure functions from bytes to values and back.
+
+A new standard is one folder here and one line in `engine/plugins/builtin.py`. Mapping and channels know a standard
+only through `Standard`. Nothing here reads a clock, a file or a socket.
+
+Why: `receipt_for` and `receipt_of` of decision 3 come with the first standard that owes receipts (KITH); HL7 v2 answers
+on the same connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.message import Answer, Envelope, Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """How bytes become text where the message does not say: `default`, then strict UTF-8, then `fallback`."""
+
+    default: str = ""
+    fallback: str = "cp1252"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One populated unit of a message, for accounting (decision 13): HL7 v2 segment, field, repetition, component."""
+
+    place: str
+    segment: str
+    occurrence: int
+    field: int
+    repetition: int
+    component: int
+
+
+class Document(Protocol):
+    """A parsed message. What a mapping reads from it is the standard's own affair (`compile_path`)."""
+
+    @property
+    def issues(self) -> Sequence[Issue]:
+        """What reading it found odd: charset, line ends, stray bytes."""
+        ...
+
+
+class Standard(Protocol):
+    """One message standard."""
+
+    @property
+    def name(self) -> str:
+        """As written in YAML: `hl7v2`, `kith`."""
+        ...
+
+    def split(self, raw: bytes) -> Sequence[bytes]:
+        """The messages in one reception, in order: one as a rule, several in a batch or a careless frame.
+
+        Never loses a byte that belongs to a message; bytes that hold no message at all come back as one part.
+        """
+        ...
+
+    def decode(self, raw: bytes, charset: Charset) -> Document:
+        """Read one message. Linear in its size, lazy inside. Raises: InvalidMessage."""
+        ...
+
+    def envelope(self, document: Document) -> Envelope:
+        """Who, to whom, what, when. Raises: InvalidMessage when type or message id is missing."""
+        ...
+
+    def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
+        """The answer to `raw`, also when `raw` cannot be decoded: with what can be read of its header.
+
+        Empty bytes where no answer may be given (an acknowledgement is never acknowledged).
+        """
+        ...
+
+    def conformance(self, document: Document) -> Sequence[Issue]:
+        """Where the message departs from its standard: structure, cardinality, lexical form, tables."""
+        ...
+
+    def order_keys(self, document: Document) -> tuple[str, ...]:
+        """What must stay in order: every patient identifier that the message names, merged ones included."""
+        ...
+
+    def populated(self, document: Document) -> Iterator[Unit]:
+        """Every populated unit, in message order."""
+        ...
