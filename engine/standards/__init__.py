@@ -53,6 +53,11 @@ class Standard(Protocol):
         """As written in YAML: `hl7v2`, `kith`."""
         ...
 
+    @property
+    def media_type(self) -> str:
+        """Of the original, for DocumentReference and files: `x-application/hl7-v2+er7`."""
+        ...
+
     def split(self, raw: bytes) -> Sequence[bytes]:
         """The messages in one reception, in order: one as a rule, several in a batch or a careless frame.
 

@@ -1,0 +1,283 @@
+"""The dispatcher: due deliveries go out in order per key, as many at once as their system takes.
+
+A delivery is *free* when it stands first in the queue of every ordering key it has (so a merge waits for, and blocks,
+both patients), is due, and touches no conditional identity that is in flight at the same system (decision 11). After an
+attempt its outcome is committed before the next delivery of a key may go: a crash in between must not turn order round.
+
+Why lanes in memory and not a query per delivery: the store is the truth, but order is a graph, and asking SQL for its
+free nodes at every step costs more than the sending. A lane is rebuilt from the store at start and when a person has
+decided something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Mapping
+
+from engine import log
+from engine.channels.lane import Item, Lane, System
+from engine.clock import Clock, Jitter
+from engine.delivery import STATES, Ambiguous, Delivered, Outcome, Standing, State, Step, Transient, next_state
+from engine.destinations import Shipment
+from engine.errors import StoreError
+from engine.store import Attempt, DeliveryRow, Store
+
+PAGE = 2000
+
+
+class Dispatcher:
+    """All lanes of one engine. Lives on one event loop; every method is called from it."""
+
+    def __init__(self, store: Store, lanes: Iterable[Lane], clock: Clock, jitter: Jitter) -> None:
+        self.store, self.clock, self.jitter = store, clock, jitter
+        self.lanes: Mapping[tuple[str, str], Lane] = {(lane.channel, lane.destination): lane for lane in lanes}
+        self.systems: dict[str, System] = {lane.system.name: lane.system for lane in self.lanes.values()}
+        self._timers: list[tuple[int, int, Item, Lane]] = []
+        self._tick = 0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watched: dict[int, asyncio.Future[Step]] = {}
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # ---- filling -------------------------------------------------------------------------------------------------
+
+    def load(self) -> int:
+        """Rebuild every lane from the store; what is in flight stays. How many deliveries wait."""
+        count = 0
+        for lane in self.lanes.values():
+            lane.clear_waiting()
+            count += self._fill(lane)
+        self._pump_all()
+        return count
+
+    def _fill(self, lane: Lane) -> int:
+        """Read on from where the lane's window ends, as far as the window allows."""
+        count = 0
+        while lane.room() > 0:
+            rows = self.store.waiting(lane.channel, lane.destination, lane.last_seq, PAGE)
+            for row in rows:
+                if lane.add(Item(row)):
+                    count += 1
+                    self._settle_in(lane, row.id)
+            if len(rows) < PAGE:
+                lane.behind = False
+                return count
+        lane.behind = True
+        return count
+
+    def offer(self, rows: Iterable[DeliveryRow], payloads: Iterable[bytes]) -> None:
+        """New deliveries, just committed, in commit order."""
+        touched = set()
+        for row, payload in zip(rows, payloads, strict=True):
+            lane = self.lanes.get((row.channel, row.destination))
+            if lane is None or lane.behind:
+                continue
+            if lane.room() <= 0:
+                lane.behind = True
+                continue
+            keep = payload if lane.holds(len(payload)) else None
+            if lane.add(Item(row, keep)):
+                self._settle_in(lane, row.id)
+                touched.add(lane.system)
+        for system in touched:
+            self._pump(system)
+
+    def watch(self, delivery: int) -> asyncio.Future[Step]:
+        """The step that ends or parks this delivery, or `ready` never: for `ack.after: delivered`."""
+        future = self._watched.get(delivery)
+        if future is None:
+            future = self._watched[delivery] = asyncio.get_running_loop().create_future()
+        return future
+
+    def _settle_in(self, lane: Lane, delivery: int) -> None:
+        item = lane.items[delivery]
+        if lane.is_first(item):
+            self._schedule(lane, item)
+
+    def _schedule(self, lane: Lane, item: Item) -> None:
+        """`item` is first on all its keys: now it waits for its time and its turn."""
+        if item.scheduled or item.in_flight or item.blocking:
+            return
+        item.scheduled = True
+        if item.due <= self.clock.micros():
+            lane.ready.append(item)
+        else:
+            self._tick += 1
+            heapq.heappush(self._timers, (item.due, self._tick, item, lane))
+            self._set_alarm()
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._timers and not self._stopping:
+            wait = max(0.0, (self._timers[0][0] - self.clock.micros()) / 1_000_000)
+            self._alarm = asyncio.get_running_loop().call_later(min(wait, 5.0), self.wake)
+
+    def wake(self) -> None:
+        """Look at the clock: what has become due goes to its lane. Called by the alarm, and by tests."""
+        now = self.clock.micros()
+        while self._timers and self._timers[0][0] <= now:
+            _, _, item, lane = heapq.heappop(self._timers)
+            if lane.items.get(item.id) is item and not item.in_flight:
+                lane.ready.append(item)
+        self._set_alarm()
+        self._pump_all()
+
+    # ---- sending -------------------------------------------------------------------------------------------------
+
+    def _pump_all(self) -> None:
+        for system in self.systems.values():
+            self._pump(system)
+
+    def _pump(self, system: System) -> None:
+        """Start what may start at this system, one lane after the other so that none starves."""
+        if self._stopping:
+            return
+        idle = 0
+        lanes = system.lanes
+        while system.in_flight < system.limit and idle < len(lanes):
+            lane = lanes[0]
+            lanes.rotate(-1)
+            item = lane.take()
+            if item is None:
+                idle += 1
+                continue
+            idle = 0
+            self._start(lane, item)
+
+    def _start(self, lane: Lane, item: Item) -> None:
+        item.in_flight = True
+        lane.system.enter(item)
+        self._idle.clear()
+        task = asyncio.get_running_loop().create_task(self._attempt(lane, item))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("dispatcher_fault", code=type(error).__name__)
+
+    async def _attempt(self, lane: Lane, item: Item) -> None:
+        """One delivery's try: payload, sending, deliver, outcome, commit 2, what follows."""
+        started = self.clock.micros()
+        try:
+            outcome = await self._send(lane, item)
+        finally:
+            lane.system.leave(item)
+        self._pump(lane.system)
+        item.count(code_of(outcome))
+        step = next_state(
+            Standing(item.attempts, item.same_code, item.received),
+            outcome,
+            lane.policy,
+            self.clock.micros(),
+            self.jitter,
+        )
+        attempt = Attempt(item.id, started, self.clock.micros(), code_of(outcome), detail_of(outcome), step)
+        if not await self._commit(attempt, lane):
+            return
+        if isinstance(outcome, Transient) and outcome.system_fault:
+            log.error("system_fault", system=lane.system.name, code=outcome.code)
+        self._follow(lane, item, step)
+
+    async def _send(self, lane: Lane, item: Item) -> Outcome:
+        try:
+            payload = item.payload if item.payload is not None else self.store.payload(item.id)
+            if not lane.sender.idempotent:
+                await self.store.sending(item.id)
+        except StoreError as error:
+            return Transient(error.code)
+        shipment = Shipment(
+            item.id,
+            item.message,
+            lane.channel,
+            payload,
+            item.content_type,
+            item.reference,
+            item.attempts + 1,
+            item.received,
+        )
+        try:
+            return await lane.sender.deliver(shipment)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # a fault of ours in a destination must not end the lane; logged by type only
+            log.error("destination_fault", destination=lane.destination, code=type(error).__name__)
+            return Ambiguous("fault." + type(error).__name__)
+
+    async def _commit(self, attempt: Attempt, lane: Lane) -> bool:
+        """Commit 2, tried until it holds: without it the key may not move on. False when we are stopping."""
+        wait = 0.2
+        while True:
+            try:
+                await self.store.record(attempt)
+                return True
+            except StoreError as error:
+                if self._stopping:
+                    return False
+                log.error("outcome_not_stored", channel=lane.channel, delivery=attempt.delivery, code=error.code)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 10.0)
+
+    def _follow(self, lane: Lane, item: Item, step: Step) -> None:
+        """What the new state means for this key's queue and for those who watch."""
+        item.in_flight = item.scheduled = False
+        item.due = step.due
+        words = STATES[step.state]
+        if step.state is State.READY:
+            self._schedule(lane, item)
+        elif words.blocks and lane.policy.blocked_key == "hold":
+            item.blocking = True
+            item.payload = None
+        else:
+            for follower in lane.remove(item):
+                self._schedule(lane, follower)
+        if step.state is not State.READY:
+            watcher = self._watched.pop(item.id, None)
+            if watcher is not None and not watcher.done():
+                watcher.set_result(step)
+            if step.state in (State.DEAD_LETTER, State.PARKED):
+                log.error(
+                    "delivery_" + step.state, channel=lane.channel, destination=lane.destination, delivery=item.id
+                )
+        if lane.behind and lane.room() > 0:
+            self._fill(lane)
+        self._pump(lane.system)
+
+    # ---- ending --------------------------------------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing new; let what is in flight end and be recorded within `grace` seconds, then cut it."""
+        self._stopping = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace)
+        except TimeoutError:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def waiting(self) -> int:
+        """How many deliveries stand in the lanes' windows."""
+        return sum(len(lane.items) for lane in self.lanes.values())
+
+
+def code_of(outcome: Outcome) -> str:
+    """The stable code of an outcome, as stored with the attempt."""
+    return "delivered" if isinstance(outcome, Delivered) else outcome.code
+
+
+def detail_of(outcome: Outcome) -> str:
+    """The words of an outcome, as stored with the attempt; the hint of a permanent one rides along."""
+    hint = getattr(outcome, "hint", "")
+    return f"{outcome.detail}; {hint}" if hint else outcome.detail

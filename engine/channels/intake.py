@@ -1,0 +1,215 @@
+"""Intake of one channel: judge, commit, then answer; never the other way round (RELIABILITY 1).
+
+One reception may hold several messages; each is its own, judged, stored and answered in order. A message above
+`LARGE` bytes is judged in a thread, so that other connections are answered meanwhile (decision 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from engine import log
+from engine.channels import answers
+from engine.channels.dispatcher import Dispatcher
+from engine.channels.judge import Verdict, judge, peek, positive, quarantined
+from engine.channels.revision import After, Plan
+from engine.clock import Clock, uuid7
+from engine.delivery import State
+from engine.errors import StoreError
+from engine.message import Answer, Received, Reception
+from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Store, VerdictRow
+
+LARGE = 256 * 1024
+CROWD = 256
+"""How many uncommitted writes make sources pause (decision 7; PERFORMANCE 8)."""
+
+
+class ChannelIntake:
+    """What a source hands its frames to. `engine.sources.Intake`."""
+
+    def __init__(
+        self, plan: Plan, store: Store, dispatcher: Dispatcher, clock: Clock, ring: Callable[[], None] = lambda: None
+    ) -> None:
+        self.plan, self.store, self.dispatcher, self.clock = plan, store, dispatcher, clock
+        self.ring = ring
+        """Tells the router that a message was stored unjudged."""
+        self.full = False
+        """Set by the runner while free space is below the floor: everything is refused, nothing is lost."""
+        self._settling: dict[str, asyncio.Future[bytes]] = {}
+        self._control = 0
+
+    def crowded(self) -> bool:
+        return self.store.pending_writes() > CROWD
+
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+        parts = self.plan.standard.split(raw)
+        if len(parts) == 1:
+            return (await self._receive_one(parts[0], reception),)
+        return [await self._receive_one(part, reception) for part in parts]
+
+    def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
+        """What cannot be taken at all: the answer now, and a row with the reason so that it can be seen."""
+        micros = self.clock.micros()
+        head = raw[:4096]
+        answer = self._spell(head, answers.failed(code), micros)
+        text = answers.TEXTS[code][0]
+        row = VerdictRow(self.plan.revision, "invalid", f"{code}: {text}")
+        received = Received(uuid7(micros), head, micros, reception)
+        acceptance = self._acceptance(received, Verdict(row, answers.failed(code)), answer)
+        self.store.accept(acceptance).add_done(lambda: None)
+        return answer
+
+    async def _receive_one(self, raw: bytes, reception: Reception) -> bytes:
+        micros = self.clock.micros()
+        received = Received(uuid7(micros), raw, micros, reception)
+        if self.full:
+            return self._spell(raw, answers.failed("not_stored"), micros)
+        judged = peek if self.plan.after is After.STORED else judge
+        if len(raw) > LARGE:
+            verdict = await asyncio.to_thread(judged, received, self.plan)
+        else:
+            verdict = judged(received, self.plan)
+        try:
+            return await self._commit(received, verdict)
+        except StoreError as error:
+            log.error("not_stored", channel=self.plan.name, code=error.code)
+            return self._spell(raw, answers.failed("not_stored", verdict.envelope), micros)
+
+    async def _commit(self, received: Received, verdict: Verdict) -> bytes:
+        """Commit 1, then the answer; or the first one's answer where the id is known (decision 9)."""
+        waits = self.plan.after is After.DELIVERED and positive(verdict)
+        spelled = self._spell(received.raw, verdict.answer, received.micros)
+        acceptance = self._acceptance(received, verdict, b"" if waits else spelled)
+        pending = self.store.accept(acceptance)
+        if verdict.deliveries:
+            pending.add_done(lambda: self._offer(acceptance, pending.result(), waits))
+        result = await pending
+        if isinstance(result, Duplicate):
+            return await self._duplicate(received, verdict, result)
+        if verdict.row is None:
+            self.ring()
+        if waits:
+            return await self._settle(received, verdict, result, spelled)
+        return spelled if answers.owed(verdict.envelope, verdict.answer) else b""
+
+    def _acceptance(self, received: Received, verdict: Verdict, answer: bytes) -> Acceptance:
+        plan = self.plan
+        return Acceptance(
+            message=received.id,
+            channel=plan.name,
+            standard=plan.standard.name,
+            raw=received.raw,
+            sha256=verdict.sha256,
+            received=received.micros,
+            peer=received.reception.peer,
+            envelope=verdict.envelope,
+            answer=answer,
+            verdict=verdict.row,
+            deliveries=verdict.deliveries,
+            identity=verdict.identity,
+            identity_expires=received.micros + int(plan.dedup_window * 1_000_000),
+            certificate=received.reception.certificate,
+        )
+
+    def _offer(self, acceptance: Acceptance, result: Accepted | Duplicate, watched: bool) -> None:
+        """Hand new deliveries to the dispatcher, in commit order, without reading them back."""
+        if isinstance(result, Accepted):
+            for delivery in result.deliveries if watched else ():
+                self.dispatcher.watch(delivery)
+            offer(self.dispatcher, acceptance, result)
+
+    async def _duplicate(self, received: Received, verdict: Verdict, first: Duplicate) -> bytes:
+        if first.sha256 != verdict.sha256:
+            return await self._reused(received, verdict)
+        if not first.answer:
+            settling = self._settling.get(first.message)
+            spelled = (
+                await asyncio.shield(settling) if settling is not None else await self._late(received, verdict, first)
+            )
+        else:
+            spelled = first.answer
+        return spelled if answers.owed(verdict.envelope, verdict.answer) else b""
+
+    async def _reused(self, received: Received, verdict: Verdict) -> bytes:
+        """The id of another message: kept for a person to decide, answered negatively, alarmed."""
+        held = quarantined(verdict, self.plan)
+        spelled = self._spell(received.raw, held.answer, received.micros)
+        await self.store.accept(self._acceptance(received, held, spelled))
+        log.error("id_reused", channel=self.plan.name, message=received.id)
+        return spelled
+
+    async def _settle(self, received: Received, verdict: Verdict, result: Accepted, spelled: bytes) -> bytes:
+        """`ack.after: delivered`: wait for the required destinations, at most until the deadline."""
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._settling[received.id] = future
+        required = [id for id, new in zip(result.deliveries, verdict.deliveries, strict=True) if new.required]
+        try:
+            answer = await self._outcome(required, verdict)
+            told = spelled if answer is verdict.answer else self._spell(received.raw, answer, received.micros)
+            await self.store.settle_answer(received.id, told)
+        except StoreError:
+            told = self._spell(received.raw, answers.failed("deadline", verdict.envelope), received.micros)
+        finally:
+            del self._settling[received.id]
+        if not future.done():
+            future.set_result(told)
+        return told
+
+    async def _outcome(self, required: Sequence[int], verdict: Verdict) -> Answer:
+        watched = [self.dispatcher.watch(delivery) for delivery in required]
+        if not watched:
+            return verdict.answer
+        done, late = await asyncio.wait(watched, timeout=self.plan.deadline)
+        if late:
+            return answers.failed("deadline", verdict.envelope)
+        good = all(step.result().state in (State.DELIVERED, State.CONFIRMED, State.SUPERSEDED) for step in done)
+        return verdict.answer if good else answers.failed("not_delivered", verdict.envelope)
+
+    async def _late(self, received: Received, verdict: Verdict, first: Duplicate) -> bytes:
+        """A repeat of a message whose answer was still owed when the engine stopped: what is true by now."""
+        detail = self.store.message(first.message)
+        rows = [row for row in detail.deliveries if row.required] if detail else []
+        good = (State.DELIVERED, State.CONFIRMED, State.SUPERSEDED, State.HANDLED)
+        if all(row.state in good for row in rows):
+            answer = verdict.answer
+        elif any(row.state in (State.PARKED, State.DEAD_LETTER) for row in rows):
+            answer = answers.failed("not_delivered", verdict.envelope)
+        else:
+            answer = answers.failed("deadline", verdict.envelope)
+        spelled = self._spell(received.raw, answer, received.micros)
+        if positive(replace(verdict, answer=answer)):
+            await self.store.settle_answer(first.message, spelled)
+        return spelled
+
+    def _spell(self, raw: bytes, answer: Answer, micros: int) -> bytes:
+        """The answer in the sender's standard, under a control id of our own."""
+        self._control = (self._control + 1) % 1_000_000
+        return self.plan.standard.acknowledge(raw, answer, f"B{micros}{self._control:06d}"[-20:], micros)
+
+
+def offer(dispatcher: Dispatcher, acceptance: Acceptance, result: Accepted) -> None:
+    """The rows that the store has just made of these deliveries, given to the dispatcher."""
+    rows = [
+        DeliveryRow(
+            id=id,
+            message=acceptance.message,
+            seq=result.seq,
+            channel=acceptance.channel,
+            destination=new.destination,
+            system=new.system,
+            state=State.READY,
+            due=new.due,
+            attempts=0,
+            received=acceptance.received,
+            keys=new.keys,
+            identities=new.identities,
+            reference=new.reference,
+            reason="",
+            required=new.required,
+            content_type=new.content_type,
+        )
+        for id, new in zip(result.deliveries, acceptance.deliveries, strict=True)
+    ]
+    dispatcher.offer(rows, [new.payload for new in acceptance.deliveries])

@@ -1,0 +1,257 @@
+"""The one pure judge (decision 1): bytes and a plan in, a verdict out. No store, no clock, no I/O.
+
+Steps, each with its name in the verdict's reason: decode, envelope, gate, conformance, filter, map, render, validate.
+An issue of severity error refuses the whole message, never a part of it (decision 10).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import orjson
+
+from engine.channels import answers
+from engine.channels.revision import Plan, Target
+from engine.errors import InvalidMessage, MappingError
+from engine.mapping import CompiledMapping, Context, Mapped
+from engine.message import Answer, AnswerKind, Envelope, Issue, Received, Severity
+from engine.standards import Document
+from engine.standards.fhir.dump import dump
+from engine.standards.fhir.render import Origin, render
+from engine.standards.fhir.validator import validate
+from engine.store import NewDelivery, VerdictRow
+
+SEPARATOR = "\x1f"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is to become of one message: the row to store, the answer to give, the deliveries to make.
+
+    `identity` is the keyed hash that acceptance claims, None for a refusal (decision 9). `row` is None for a message
+    that is only peeked at (`ack.after: stored`).
+    """
+
+    row: VerdictRow | None
+    answer: Answer
+    envelope: Envelope | None = None
+    identity: bytes | None = None
+    deliveries: tuple[NewDelivery, ...] = ()
+    sha256: bytes = b""
+
+
+class _Refusal(Exception):
+    """Leaves the pipe with a verdict; never leaves this module."""
+
+    def __init__(self, issues: tuple[Issue, ...], reason: str, reject: bool = False) -> None:
+        self.issues, self.reason, self.reject = issues, reason, reject
+
+
+def judge(received: Received, plan: Plan) -> Verdict:
+    """The verdict on one message. Never raises for what a sender or a mapping did."""
+    sha256 = hashlib.sha256(received.raw).digest()
+    envelope: Envelope | None = None
+    try:
+        document, envelope = _read(received, plan)
+        notes = _conformance(document, plan)
+        if plan.accept_only is not None and not plan.accept_only(document):
+            row = VerdictRow(plan.revision, "filtered", plan.otherwise or "not taken by this channel", notes)
+            answer = answers.accepted(envelope)
+            return Verdict(row, answer, envelope, _identity(document, envelope, plan), sha256=sha256)
+        return _route(received, plan, document, envelope, notes, sha256)
+    except _Refusal as refusal:
+        row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
+        answer = answers.refused(envelope, refusal.issues, _kind(plan, refusal.reject))
+        return Verdict(row, answer, envelope, sha256=sha256)
+
+
+def peek(received: Received, plan: Plan) -> Verdict:
+    """Only what `ack.after: stored` needs: readable, who, which id. The router judges the rest later."""
+    sha256 = hashlib.sha256(received.raw).digest()
+    try:
+        document, envelope = _read(received, plan)
+    except _Refusal as refusal:
+        row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
+        answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject))
+        return Verdict(row, answer, sha256=sha256)
+    identity = _identity(document, envelope, plan)
+    return Verdict(None, answers.accepted(envelope), envelope, identity, sha256=sha256)
+
+
+def quarantined(verdict: Verdict, plan: Plan) -> Verdict:
+    """The verdict when the message's id was used before with other content (decision 9)."""
+    row = VerdictRow(plan.revision, "quarantined", "message id used before with other content")
+    return replace(verdict, row=row, answer=answers.failed("id_reused", verdict.envelope), identity=None, deliveries=())
+
+
+def _kind(plan: Plan, reject: bool) -> bool:
+    return plan.invalid_kind == "AR" if plan.invalid_kind else reject
+
+
+def _read(received: Received, plan: Plan) -> tuple[Document, Envelope]:
+    try:
+        document = plan.standard.decode(received.raw, plan.charset)
+        envelope = plan.standard.envelope(document)
+    except InvalidMessage as error:
+        raise _Refusal((answers.issue_of(error),), error.code, error.reject) from None
+    if envelope.processing and envelope.processing not in plan.processing:
+        text = "processing id not taken by this channel"
+        issue = Issue(Severity.ERROR, "gate.processing", text, place="MSH[1]-11[1]", standard_code="202")
+        raise _Refusal((issue,), "gate.processing", reject=True)
+    return document, envelope
+
+
+def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:
+    notes = list(document.issues)
+    if plan.conformance is not None:
+        found = plan.standard.conformance(document)
+        if plan.conformance is not Severity.NOTE:
+            found = [replace(issue, severity=plan.conformance) for issue in found]
+        notes.extend(found)
+    if any(issue.severity is Severity.ERROR for issue in notes):
+        raise _Refusal(tuple(notes), "conformance")
+    return tuple(notes)
+
+
+def _mapping(plan: Plan, envelope: Envelope) -> CompiledMapping:
+    mapping = plan.mappings.get(envelope.type)
+    if mapping is None:
+        known = envelope.type.partition("^")[0] in {key.partition("^")[0] for key in plan.mappings}
+        code, place = ("201", "MSH[1]-9[1].2") if known else ("200", "MSH[1]-9[1].1")
+        issue = Issue(Severity.ERROR, "gate.type", "message type not taken by this channel", place, code)
+        raise _Refusal((issue,), "gate.type", reject=True)
+    return mapping
+
+
+def _map(
+    received: Received, plan: Plan, document: Document, envelope: Envelope
+) -> tuple[CompiledMapping, Mapped, list[Issue]]:
+    mapping = _mapping(plan, envelope)
+    namespace = f"urn:x-budstikke:{envelope.sender.identifier or 'unknown'}"
+    context = Context(envelope, received.micros, plan.time_zone, namespace, plan.tables)
+    try:
+        mapped = mapping.run(document, context)
+    except MappingError as error:
+        issue = Issue(Severity.ERROR, error.code, "the mapping failed", standard_code="207", rule=error.place)
+        raise _Refusal((issue,), "mapping") from None
+    issues = list(mapped.issues)
+    if plan.unread is not None:
+        unread = mapping.unread(document, mapped)
+        if plan.unread is not Severity.NOTE:
+            unread = [replace(issue, severity=plan.unread) for issue in unread]
+        issues.extend(unread)
+    if any(issue.severity is Severity.ERROR for issue in issues):
+        raise _Refusal(tuple(issues), "mapping")
+    return mapping, mapped, issues
+
+
+def _chosen(plan: Plan, document: Document) -> list[Target]:
+    chosen = []
+    for target in plan.targets:
+        if target.when is None or target.when(document):
+            chosen.append(target)
+            if plan.first_match:
+                break
+    return chosen
+
+
+def _route(
+    received: Received, plan: Plan, document: Document, envelope: Envelope, notes: tuple[Issue, ...], sha256: bytes
+) -> Verdict:
+    identity = _identity(document, envelope, plan)
+    targets = _chosen(plan, document)
+    if not targets:
+        state = "quarantined" if plan.unmatched == "quarantine" else "filtered"
+        row = VerdictRow(plan.revision, state, "no destination takes it", notes)
+        return Verdict(row, answers.accepted(envelope), envelope, identity, sha256=sha256)
+    keys = _keys(document, envelope, plan)
+    issues = list(notes)
+    mapping: CompiledMapping | None = None
+    mapped: Mapped | None = None
+    deliveries: list[NewDelivery] = []
+    for target in targets:
+        if target.writing is None:
+            payload, conditional, kind = received.raw, (), plan.standard.media_type
+        else:
+            if mapped is None or mapping is None:
+                mapping, mapped, more = _map(received, plan, document, envelope)
+                issues += more
+            payload, conditional = _render(received, plan, target, envelope, mapping, mapped, sha256, issues)
+            kind = "application/fhir+json"
+        deliveries.append(
+            NewDelivery(target.name, target.system, payload, kind, keys, conditional, received.id, 0, target.required)
+        )
+    route = {"destinations": [target.name for target in targets]}
+    if mapping is not None:
+        route |= {"mapping": mapping.id, "mapping_revision": mapping.revision}  # type: ignore[dict-item]
+    row = VerdictRow(plan.revision, "routed", "", tuple(issues), orjson.dumps(route).decode())
+    answer = answers.accepted(envelope, tuple(issues))
+    return Verdict(row, answer, envelope, identity, tuple(deliveries), sha256)
+
+
+def _render(
+    received: Received,
+    plan: Plan,
+    target: Target,
+    envelope: Envelope,
+    mapping: CompiledMapping,
+    mapped: Mapped,
+    sha256: bytes,
+    issues: list[Issue],
+) -> tuple[bytes, tuple[int, ...]]:
+    assert target.writing is not None
+    origin = Origin(
+        channel=plan.name,
+        message=received.id,
+        message_id=envelope.message_id,
+        message_type=envelope.type,
+        sender=envelope.sender,
+        mapping=mapping.id,
+        mapping_revision=mapping.revision,
+        revision=plan.revision,
+        sha256=sha256,
+        received=received.micros,
+        raw=received.raw,
+        content_type=plan.standard.media_type,
+        include_original=plan.keep_original,
+    )
+    rendered = render(mapped.entries, mapped.links, target.writing, origin)
+    issues += rendered.issues
+    wrong = validate(rendered.bundle)
+    if wrong:
+        issues += wrong
+        raise _Refusal(tuple(issues), "validate")
+    conditional = tuple(hash_of(plan.keyring, identity) for identity in rendered.identities)
+    return dump(rendered.bundle), conditional
+
+
+def hash_of(keyring: bytes, text: str) -> int:
+    """A keyed hash that fits a signed 64-bit column: what is stored instead of an identifier."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=keyring).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _keys(document: Document, envelope: Envelope, plan: Plan) -> tuple[int, ...]:
+    """The ordering keys: the channel's own fields, else every patient identifier, else the sender (decision 11)."""
+    if plan.order_by:
+        texts = [value(document) for value in plan.order_by]
+    else:
+        texts = list(plan.standard.order_keys(document))
+    keys = {hash_of(plan.keyring, text) for text in texts if text}
+    return tuple(sorted(keys)) or (hash_of(plan.keyring, "sender" + SEPARATOR + envelope.sender.identifier),)
+
+
+def _identity(document: Document, envelope: Envelope, plan: Plan) -> bytes:
+    """The keyed hash that a repeat of this message would have too (decision 9)."""
+    if plan.dedup:
+        parts = [value(document) for value in plan.dedup]
+    else:
+        parts = [envelope.sender.system, envelope.sender.identifier, envelope.message_id]
+    text = SEPARATOR.join([plan.name, *parts])
+    return hashlib.blake2b(text.encode(), digest_size=16, key=plan.keyring).digest()
+
+
+def positive(verdict: Verdict) -> bool:
+    """Whether the sender is told yes."""
+    return verdict.answer.kind is AnswerKind.ACCEPT
