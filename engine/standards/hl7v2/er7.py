@@ -24,33 +24,11 @@ _LEADING = b"\x00\x0b\x1c\x1a \t\r\n\x0c"
 _MOST_LINES = 200_000
 _MOST_FIELDS = 1_000
 _FREQUENT = frozenset(
-    [
-        "MSH",
-        "EVN",
-        "PID",
-        "PD1",
-        "NK1",
-        "PV1",
-        "PV2",
-        "MRG",
-        "ORC",
-        "OBR",
-        "OBX",
-        "NTE",
-        "SPM",
-        "AL1",
-        "DG1",
-        "PR1",
-        "IN1",
-        "GT1",
-        "ROL",
-        "PRT",
-        "SFT",
-        "ZPI",
-        "TQ1",
-        "DB1",
-    ]
-)
+    (
+        "MSH", "EVN", "PID", "PD1", "NK1", "PV1", "PV2", "MRG", "ORC", "OBR", "OBX", "NTE", "SPM", "AL1", "DG1",
+        "PR1", "IN1", "GT1", "ROL", "PRT", "SFT", "TQ1",
+    )
+)  # fmt: skip
 """Names that need no further look; any other is looked at."""
 _SEPARATED_NAMES = ("MSH", "BHS", "FHS")
 

@@ -66,7 +66,6 @@ def test_separators_are_taken_from_each_message(line: str, expected: Separators)
     "line",
     [
         pytest.param("MSH|^^\\&|EPJ", id="the same twice"),
-        pytest.param("MSH|^~\\||EPJ", id="field separator again"),
         pytest.param("MSH|A~\\&|EPJ", id="letter"),
         pytest.param("MSH|^~\\& |EPJ", id="blank"),
         pytest.param("MSHA^~\\&AEPJ", id="letter between fields"),
