@@ -1,0 +1,220 @@
+"""One channel as typed values: source, answer, validation, fields, mappings, destinations.
+
+The order of keys follows the life of a message. A channel is what operators name, start, stop and are called about.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from engine.channels.references import Resolved, ResolvedText, Secret
+from engine.channels.scalars import (
+    Duration,
+    FieldName,
+    MappingId,
+    MappingIds,
+    Name,
+    Names,
+    Size,
+    Text,
+    Truth,
+    Words,
+    is_codec,
+    is_listen,
+    refusal,
+)
+from engine.channels.systems import Part
+from engine.standards import Charset
+
+MAX_MESSAGE = 64 << 20
+"""Bytes: no channel may allow more (decision 17)."""
+
+
+class ServerTls(Part):
+    """TLS of a listener. Paths are in the site folder."""
+
+    cert: Annotated[ResolvedText, Words("our certificate with its chain (PEM)", "vårt sertifikat med kjede (PEM)")]
+    key: Annotated[Secret, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")]
+    client_ca: Annotated[
+        ResolvedText | None, Words("CA of the clients' certificates", "CA for klientenes sertifikater")
+    ] = None
+    require_client_cert: Annotated[
+        Truth, Words("refuse clients without a certificate", "avvis klienter uten sertifikat")
+    ] = False
+
+    @model_validator(mode="after")
+    def _with_authority(self) -> ServerTls:
+        if self.require_client_cert and self.client_ca is None:
+            raise refusal("E113", "client certificates are required but no client_ca is named", "write client_ca:")
+        return self
+
+
+class MllpSource(Part):
+    """A listener for HL7 v2 over MLLP."""
+
+    type: Literal["mllp"]
+    listen: Annotated[str, is_listen, Resolved, Words("host and port to listen on", "vert og port det lyttes på")]
+    senders: Annotated[
+        Names, Field(alias="from"), Words("systems that may send here; none named: all", "systemer som kan sende hit")
+    ] = ()
+    tls: Annotated[ServerTls | None, Words("certificates; none: plain text", "sertifikater; ingen: klartekst")] = None
+    tolerate: Annotated[
+        tuple[Literal["lf_line_endings", "missing_trailing_cr", "null_between_frames"], ...],
+        Words("departures from the standard that are let pass", "avvik fra standarden som slippes gjennom"),
+    ] = ()
+    idle_timeout: Annotated[Duration, Words("close a silent connection after", "lukk stille forbindelse etter")] = 600.0
+    frame_timeout: Annotated[Duration, Words("longest time for one frame", "lengste tid for én ramme")] = 60.0
+    max_message: Annotated[
+        Size, Field(ge=1024, le=MAX_MESSAGE), Words("largest message, at most 64MB", "største melding, høyst 64MB")
+    ] = 25 << 20
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; port 0 asks the machine for a free one."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+class Ack(Part):
+    """When the sender is answered, and how it is refused (decision 8)."""
+
+    after: Annotated[
+        Literal["validated", "stored", "delivered"],
+        Words(
+            "stored: when it is on disk; validated: when it is also validated and mapped; delivered: when the required "
+            "destinations have it",
+            "stored: når den er på disk; validated: når den også er validert og mappet; delivered: når mottakerne "
+            "har den",
+        ),
+    ] = "validated"
+    deadline: Annotated[Duration, Words("longest wait for delivered", "lengste ventetid for delivered")] = 30.0
+    refused: Annotated[
+        Literal["AE", "AR"] | None,
+        Words("the code of every refusal; default: as HL7 says", "koden for alle avvisninger; standard: som i HL7"),
+    ] = None
+
+
+class CharsetPart(Part):
+    """How bytes become text where MSH-18 does not say."""
+
+    default: Annotated[Text, is_codec, Words("assumed when MSH-18 is empty", "antas når MSH-18 er tom")] = ""
+    fallback: Annotated[Text, is_codec, Words("when it is not valid UTF-8", "når det ikke er gyldig UTF-8")] = "cp1252"
+
+    def charset(self) -> Charset:
+        """As the standards take it."""
+        return Charset(default=self.default, fallback=self.fallback)
+
+
+class ValidatePart(Part):
+    """What a message must be."""
+
+    conformance: Annotated[
+        Literal["off", "note", "warning", "error"],
+        Words("weight of departures from the standard", "hvor alvorlig avvik fra standarden er"),
+    ] = "note"
+    processing: Annotated[
+        tuple[Literal["P", "T", "D"], ...] | None,
+        Words(
+            "processing ids (MSH-11) that are taken; default: P in production, all in test",
+            "behandlingskoder (MSH-11) som tas imot; standard: P i produksjon, alle i test",
+        ),
+    ] = None
+
+
+class FieldPart(Part):
+    """A field that rules, order, duplicates and search may name."""
+
+    path: Annotated[Text, Words("where it stands, as PID-3.1", "hvor det står, som PID-3.1")]
+    phi: Annotated[Truth, Words("patient data: only a keyed hash is searched", "pasientopplysning")] = False
+    optional: Annotated[Truth, Words("may be absent", "kan mangle")] = False
+
+
+class Dedup(Part):
+    """What makes two messages the same. Default: channel, sender and message id."""
+
+    key: Annotated[Names, Words("fields that together identify a message", "felt som sammen identifiserer")] = ()
+    window: Annotated[Duration, Words("how long identities are remembered", "hvor lenge de huskes")] = 7 * 86_400.0
+
+
+class Otherwise(Part):
+    """What becomes of a message that `accept_only` leaves out."""
+
+    action: Annotated[Literal["store_only"], Words("kept, answered, not delivered", "lagres, besvares, leveres ikke")]
+    reason: Annotated[Text, Field(min_length=1), Words("the reason that is shown", "grunnen som vises")]
+
+
+class Route(Part):
+    """Which destinations a message goes to."""
+
+    mode: Annotated[
+        Literal["all_matching", "first_match"],
+        Words("every destination whose when holds, or the first", "alle eller første"),
+    ] = "all_matching"
+    unmatched: Annotated[
+        Literal["quarantine", "store_only"] | None,
+        Words("what becomes of a message that no destination takes", "hva som skjer når ingen mottaker passer"),
+    ] = None
+
+
+class DestinationPart(Part):
+    """One receiver of a channel's messages."""
+
+    system: Annotated[Text, Words("a system declared above", "et system som er deklarert over")]
+    policy: Annotated[Text, Words("how hard to try", "hvor hardt det prøves")] = "clinical"
+    when: Annotated[Text | None, Words("only messages for which this holds", "bare meldinger der dette gjelder")] = None
+    required: Annotated[
+        Truth, Words("false: its failure never touches the sender's answer", "false: feil påvirker aldri svaret")
+    ] = True
+    mapping: Annotated[MappingId | None, Words("another mapping for this one", "egen mapping for denne")] = None
+
+
+class ChannelDescription(Part):
+    """What the console shows, in both languages."""
+
+    nb: Text = ""
+    en: Text = ""
+
+
+class Channel(Part):
+    """What operators name, start, stop and are called about."""
+
+    description: Annotated[ChannelDescription, Words("shown in the console", "vises i konsollet")] = (
+        ChannelDescription()
+    )
+    owner: Annotated[Text, Words("who is called", "hvem som ringes")] = ""
+    source: Annotated[MllpSource, Words("where messages arrive", "hvor meldinger kommer inn")]
+    ack: Annotated[Ack, Words("when the sender is answered", "når avsenderen får svar")] = Ack()
+    charset: Annotated[CharsetPart, Words("character set", "tegnsett")] = CharsetPart()
+    validation: Annotated[
+        ValidatePart, Field(alias="validate"), Words("what a message must be", "krav til meldingen")
+    ] = ValidatePart()
+    fields: Annotated[dict[FieldName, FieldPart], Words("named fields", "navngitte felt")] = {}  # noqa: RUF012
+    dedup: Annotated[Dedup, Words("what makes two messages the same", "hva som gjør to meldinger like")] = Dedup()
+    order_by: Annotated[
+        Names | None,
+        Words("keys in order; default: all patient identifiers", "rekkefølge; standard: alle pasient-id-er"),
+    ] = None
+    accept_only: Annotated[Text | None, Words("messages that are taken further", "meldinger som tas videre")] = None
+    otherwise: Annotated[Otherwise | None, Words("what becomes of the others", "hva som skjer med resten")] = None
+    mapping: Annotated[MappingIds, Field(min_length=1), Words("mappings, chosen by message type", "mappinger")]
+    tables: Annotated[
+        dict[str, Text],
+        Words("a mapping's table: the site's table, or table.column", "tabell i mapping: stedets tabell"),
+    ] = {}  # noqa: RUF012
+    keep_original: Annotated[Truth, Words("store the original as DocumentReference", "lagre originalen")] = True
+    unread: Annotated[
+        Literal["off", "note", "warning"],
+        Words("populated fields that no rule reads", "utfylte felt ingen regel leser"),
+    ] = "note"
+    route: Annotated[Route, Words("which destinations take it", "hvilke mottakere som tar den")] = Route()
+    destinations: Annotated[dict[Name, DestinationPart], Field(min_length=1), Words("who receives", "hvem som mottar")]
+
+    @model_validator(mode="after")
+    def _no_silent_filter(self) -> Channel:
+        if self.accept_only is not None and self.otherwise is None:
+            raise refusal("E113", "accept_only without otherwise", "write otherwise: {action: store_only, reason: ...}")
+        if self.otherwise is not None and self.accept_only is None:
+            raise refusal("E113", "otherwise without accept_only", "remove it, or write accept_only:")
+        return self
