@@ -1,0 +1,32 @@
+"""JSON text of a resource: decimals with the digits they came with.
+
+FHIR R4, 2.1.0.3 (decimals keep their precision).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from engine.standards.fhir import Decimal
+from engine.standards.fhir.primitives import is_decimal
+
+
+def dump(resource: dict[str, Any], *, pretty: bool = False) -> bytes:
+    """A resource as UTF-8 JSON; `pretty` is indented, for people. Raises: TypeError for what JSON cannot hold."""
+    option = orjson.OPT_PASSTHROUGH_SUBCLASS
+    if pretty:
+        option |= orjson.OPT_INDENT_2
+    return orjson.dumps(resource, _other, option)
+
+
+def _other(value: object) -> object:
+    if isinstance(value, Decimal):
+        # A number that is none would break the whole text: better no Bundle than one that nobody can read.
+        if not is_decimal(value):
+            raise TypeError("a decimal is not a number")
+        return orjson.Fragment(value.encode("ascii"))
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

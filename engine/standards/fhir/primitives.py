@@ -1,0 +1,163 @@
+"""The primitive types: what a JSON value must be to be a `date`, a `code`, a `decimal` ...
+
+Each check answers yes or no for one value. `SEEN` keeps short values already found right, a bounded set a kind, so
+that a code, a system or the time of thirty results is looked at once.
+FHIR R4, 2.24.0.1 (primitive types).
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+import re
+from calendar import monthrange
+from collections.abc import Callable
+from typing import Any
+
+from engine.standards.fhir import Decimal
+
+Check = Callable[[Any], bool]
+
+_LONGEST = 80
+"""Longer values are not remembered."""
+_ROOM = 4096
+"""Remembered values of one kind; when full, the set starts anew."""
+_SLICE = 1 << 20
+_MEGABYTE = 1 << 20
+
+_YEAR = r"(?:[1-9]\d{3}|0\d{2}[1-9]|0\d[1-9]\d|0[1-9]\d{2})"
+_MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?"
+_ZONE = r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))"
+
+
+def _fits(pattern: str) -> Callable[[str], bool]:
+    match = re.compile(pattern, re.ASCII).fullmatch
+    return lambda text: match(text) is not None
+
+
+_date = _fits(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY})?)?")
+_date_time = _fits(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_CLOCK}{_ZONE})?)?)?")
+_instant = _fits(f"{_YEAR}-{_MONTH}-{_DAY}T{_CLOCK}{_ZONE}")
+_plain_decimal = _fits(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_code = _fits(r"[^\s]+(?:[ \t\r\n][^\s]+)*")
+_base64 = _fits(r"[A-Za-z0-9+/]*={0,2}")
+_blanks = re.compile(r"[ \t\r\n]+")
+_control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_markup = re.compile(r"<!|<\s*(?:script|form|object|iframe|base|frame|head|body)\b|\son\w+\s*=", re.IGNORECASE)
+
+
+def _real_day(text: str) -> bool:
+    return len(text) < 10 or text[8:10] < "29" or int(text[8:10]) <= monthrange(int(text[:4]), int(text[5:7]))[1]
+
+
+def _string(text: str) -> bool:
+    if not text.isprintable() and _control.search(text):
+        return False
+    return not text.isspace() and text != "" and len(text) <= _MEGABYTE
+
+
+def _is_base64(text: str) -> bool:
+    if len(text) < _SLICE:
+        bare = text if _base64(text) else _blanks.sub("", text)
+        return bare != "" and len(bare) % 4 == 0 and _base64(bare)
+    # A big attachment in pieces, so that checking it never needs a second copy of it.
+    if len(text) % 4 or not text.isascii():
+        bare = _blanks.sub("", text)
+        return bare.isascii() and len(bare) % 4 == 0 and _in_pieces(bare)
+    return _in_pieces(text) or _in_pieces(_blanks.sub("", text))
+
+
+def _in_pieces(text: str) -> bool:
+    last = len(text) - 4
+    try:
+        for start in range(0, last, _SLICE):
+            piece = text[start : min(start + _SLICE, last)]
+            if "=" in piece:
+                return False
+            binascii.a2b_base64(piece, strict_mode=True)
+    except binascii.Error:
+        return False
+    return _base64(text[last:])
+
+
+def _xhtml(text: str) -> bool:
+    bare = text.strip()
+    return bare.startswith("<div") and bare.endswith(("</div>", "/>")) and _markup.search(bare) is None
+
+
+_LEXICAL: dict[str, Callable[[str], bool]] = {
+    "string": _string,
+    "markdown": _string,
+    "xhtml": _xhtml,
+    "code": _code,
+    "id": _fits(r"[A-Za-z0-9\-.]{1,64}"),
+    "uri": _fits(r"\S+"),
+    "url": _fits(r"\S+"),
+    "canonical": _fits(r"\S+"),
+    "oid": _fits(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+"),
+    "uuid": _fits(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    "date": lambda text: _date(text) and _real_day(text),
+    "dateTime": lambda text: _date_time(text) and _real_day(text),
+    "instant": lambda text: _instant(text) and _real_day(text),
+    "time": _fits(_CLOCK),
+    "base64Binary": _is_base64,
+}
+
+SEEN: dict[str, set[str]] = {kind: set() for kind in (*_LEXICAL, "decimal")}
+
+
+def remember(kind: str, text: str) -> None:
+    """Keep a value that was found right, unless it is long. Not exact under threads, and need not be."""
+    if len(text) <= _LONGEST:
+        seen = SEEN[kind]
+        if len(seen) >= _ROOM:
+            seen.clear()
+        seen.add(text)
+
+
+def _text_check(kind: str, fits: Callable[[str], bool]) -> Check:
+    def check(value: Any) -> bool:
+        # `Decimal` is a `str` too, but is dumped as a number.
+        if not isinstance(value, str) or isinstance(value, Decimal) or not fits(value):
+            return False
+        remember(kind, value)
+        return True
+
+    return check
+
+
+def is_decimal(value: Any) -> bool:
+    """A number: `Decimal` text in JSON's form, or int, or a finite float."""
+    if type(value) is Decimal:
+        if value not in SEEN["decimal"]:
+            if not _plain_decimal(value):
+                return False
+            remember("decimal", value)
+        return True
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
+
+
+def _whole(low: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= 2_147_483_647
+
+
+CHECKS: dict[str, Check] = {
+    **{kind: _text_check(kind, fits) for kind, fits in _LEXICAL.items()},
+    "decimal": is_decimal,
+    "boolean": lambda value: value is True or value is False,
+    "integer": _whole(-2_147_483_648),
+    "unsignedInt": _whole(0),
+    "positiveInt": _whole(1),
+}
+"""Kind to check, all twenty of them."""
+
+JSON_TYPE: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(_LEXICAL, (str,)),
+    "decimal": (Decimal, int, float),
+    "boolean": (bool,),
+    **dict.fromkeys(("integer", "unsignedInt", "positiveInt"), (int,)),
+}
+"""What JSON type a kind is written as: to tell a wrong type from a wrong form."""
