@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.channels.references import Resolved, ResolvedText, Secret
+from engine.channels.references import KeyFile, Resolved, ResolvedText
 from engine.channels.scalars import (
     Duration,
     FieldName,
@@ -36,7 +36,7 @@ class ServerTls(Part):
     """TLS of a listener. Paths are in the site folder."""
 
     cert: Annotated[ResolvedText, Words("our certificate with its chain (PEM)", "vårt sertifikat med kjede (PEM)")]
-    key: Annotated[Secret, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")]
+    key: Annotated[KeyFile, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")]
     client_ca: Annotated[
         ResolvedText | None, Words("CA of the clients' certificates", "CA for klientenes sertifikater")
     ] = None
@@ -61,8 +61,11 @@ class MllpSource(Part):
     ] = ()
     tls: Annotated[ServerTls | None, Words("certificates; none: plain text", "sertifikater; ingen: klartekst")] = None
     tolerate: Annotated[
-        tuple[Literal["lf_line_endings", "missing_trailing_cr", "null_between_frames"], ...],
-        Words("departures from the standard that are let pass", "avvik fra standarden som slippes gjennom"),
+        tuple[Literal["no_start_block"], ...],
+        Words(
+            "departures that are let pass; no_start_block: MSH begins a frame also without its start block",
+            "avvik som slippes gjennom; no_start_block: MSH begynner en ramme også uten startblokk",
+        ),
     ] = ()
     idle_timeout: Annotated[Duration, Words("close a silent connection after", "lukk stille forbindelse etter")] = 600.0
     frame_timeout: Annotated[Duration, Words("longest time for one frame", "lengste tid for én ramme")] = 60.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from engine.channels.scalars import did_you_mean, refusal
@@ -124,6 +124,16 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
         raise refusal("E105", "a secret written in the file", 'write "${secret:files/NAME}"')
     resolver = info.context if isinstance(info.context, Resolver) else Resolver(Path(), {})
     return resolver.secret(value)
+
+
+def _in_file(secret: Secret) -> Secret:
+    if secret.path is None:
+        raise refusal("E112", "a key must lie in a file", 'write "${secret:files/NAME}" or "${file:certs/NAME.pem}"')
+    return secret
+
+
+KeyFile = Annotated[Secret, AfterValidator(_in_file)]
+"""A private key: a secret that lies in a file, because TLS libraries take paths."""
 
 
 def _resolve(value: Any, info: ValidationInfo) -> Any:

@@ -106,9 +106,9 @@ def _url(value: str) -> str:
 
 def _network(value: str) -> str:
     try:
-        ipaddress.ip_network(value)
+        ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise refusal("E112", "not a network", 'write it as "10.20.0.0/16", host bits zero') from None
+        raise refusal("E112", "not a network", 'write it as "10.20.0.0/16"') from None
     return value
 
 

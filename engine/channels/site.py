@@ -148,9 +148,9 @@ def _prune(raw: dict[str, Any], place: tuple[str | int, ...]) -> bool:
     """Take what was refused out of `raw`: the one key, or if that is not there the whole channel or system around it."""
     here: Any = raw
     for step in place[:-1]:
-        if isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
-        elif isinstance(here, dict) and step in here:
+        if (isinstance(here, list) and isinstance(step, int) and step < len(here)) or (
+            isinstance(here, dict) and step in here
+        ):
             here = here[step]
     if isinstance(here, dict) and place and here.pop(place[-1], None) is not None:
         return True

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from engine.channels.references import Resolved, ResolvedText, Secret
-from engine.channels.scalars import Count, Duration, Text, Truth, Words, is_network, is_url, refusal
+from engine.channels.references import KeyFile, Resolved, ResolvedText, Secret
+from engine.channels.scalars import Count, Duration, Text, Truth, Words, is_network, is_url
 
 
 class Part(BaseModel):
@@ -55,7 +55,7 @@ class ClientTls(Part):
         ResolvedText | None, Words("our client certificate (PEM)", "vårt klientsertifikat (PEM)")
     ] = None
     client_key: Annotated[
-        Secret | None, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")
+        KeyFile | None, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")
     ] = None
     verify_hostname: Annotated[
         Truth, Words("the certificate must name the host", "sertifikatet må gjelde for vertsnavnet")
@@ -108,24 +108,14 @@ class FileSystem(Part):
 
     type: Literal["file"]
     path: Annotated[ResolvedText, Words("folder, from the site folder", "mappe, regnet fra mappen til stedet")]
-    name: Annotated[
+    suffix: Annotated[
         Text,
-        Words(
-            "file name; {channel}, {message}, {delivery} and {reference} are filled in",
-            "filnavn; {channel}, {message}, {delivery} og {reference} fylles inn",
-        ),
-    ] = "{channel}-{message}.json"
+        Field(pattern=r"^\.[A-Za-z0-9.]{1,15}$"),
+        Words("end of the file names; they begin with the delivery's reference", "slutten på filnavnene"),
+    ] = ".json"
     write: Annotated[Literal["one_file_per_message"], Words("how it is written", "hvordan det skrives")] = (
         "one_file_per_message"
     )
-
-    @model_validator(mode="after")
-    def _one_file_each(self) -> FileSystem:
-        if not any(part in self.name for part in ("{message}", "{delivery}", "{reference}")):
-            raise refusal("E112", "the file name is the same for every message", "put {message} into name:")
-        if "/" in self.name or "\\" in self.name:
-            raise refusal("E112", "a file name holds no folder", "write the folder under path:")
-        return self
 
 
 class Facility(Part):
