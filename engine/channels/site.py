@@ -145,13 +145,12 @@ def core_value(text: str) -> bool | int | float | str:
 
 
 def _prune(raw: dict[str, Any], place: tuple[str | int, ...]) -> bool:
-    """Take what was refused out of `raw`: the one key, or if that is not there the whole channel or system around it."""
+    """Take what was refused out of `raw`: the one key, or if that is not there the channel or system around it."""
     here: Any = raw
     for step in place[:-1]:
-        if (isinstance(here, list) and isinstance(step, int) and step < len(here)) or (
-            isinstance(here, dict) and step in here
-        ):
-            here = here[step]
+        inner = here[step] if isinstance(here, list) and isinstance(step, int) and step < len(here) else None
+        inner = here.get(step) if isinstance(here, dict) else inner
+        here = here if inner is None else inner
     if isinstance(here, dict) and place and here.pop(place[-1], None) is not None:
         return True
     block = raw.get(str(place[0])) if place else None
