@@ -1,8 +1,8 @@
 """The contract of the store (decisions 6 and 7): the one truth; brokers and memory only hint.
 
-Five small doors: intake, dispatch, query, audit, care. Writes are plain calls that return a `Pending`; one writer thread
-takes everything that waits into one transaction and one fsync, then completes them all. A `Pending` completes only after
-the commit is durable. Reads are plain synchronous calls.
+Five small doors: intake, dispatch, query, audit, care. Writes are plain calls that return a `Pending`; one writer
+thread takes everything that waits into one transaction and one fsync, then completes them all. A `Pending` completes
+only after the commit is durable. Reads are plain synchronous calls.
 
 Why: plain calls and no coroutines, so that a command line, a worker and a test use the same door as the event loop; one
 writer and no shards, because SQLite shares one fsync over everything that waits (PERFORMANCE 4).
@@ -139,6 +139,7 @@ class DeliveryRow:
     content_type: str
     last_code: str = ""
     same_code: int = 0
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class IntakeDoor(Protocol):
         ...
 
     def route(self, message: str, verdict: VerdictRow, deliveries: Sequence[NewDelivery]) -> Pending[Accepted]:
-        """The router's commit for a message that was stored unjudged, or a replay's: a newer verdict and its deliveries."""
+        """The commit of the router (a message stored unjudged) or of a replay: a newer verdict and its deliveries."""
         ...
 
     def settle_answer(self, message: str, answer: bytes) -> Pending[None]:
@@ -271,7 +272,10 @@ class QueryDoor(Protocol):
         ...
 
     def message(self, message: str) -> MessageDetail | None:
-        """One message by its id or an unambiguous beginning of it (8 characters or more)."""
+        """One message by its id or an unambiguous beginning of it (8 characters or more).
+
+        Raises: StoreError when the beginning is too short or fits several.
+        """
         ...
 
     def original(self, message: str) -> bytes:

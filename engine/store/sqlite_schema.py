@@ -1,0 +1,226 @@
+"""The tables on SQLite, and how a file is opened and brought forward (decision 6).
+
+`MIGRATIONS[n]` makes schema n+1 of schema n; a script that has been released is never changed. Foreign keys are
+declared but not enforced row by row (a tenth of the rate); the tests check them over whole stores.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from engine.errors import StoreError
+
+FIRST = """
+-- What was received. Never changed, but for `answer`, which is settled later where the sender waits for the delivery.
+-- `envelope` is a JSON array in the order of the Envelope's fields; type, message_id and sender are repeated for lists.
+CREATE TABLE message (
+  seq         INTEGER PRIMARY KEY,          -- grows in commit order; deliveries are seq * 1000 + 1, 2, ...
+  payload     INTEGER REFERENCES payload,   -- the bytes received; NULL when retention took them
+  id          TEXT NOT NULL UNIQUE,         -- UUIDv7
+  channel     TEXT NOT NULL,
+  standard    TEXT NOT NULL,
+  received    INTEGER NOT NULL,             -- micros since 1970 UTC, as every time here
+  peer        TEXT NOT NULL,
+  certificate TEXT NOT NULL,
+  sha256      BLOB NOT NULL,
+  size        INTEGER NOT NULL,
+  type        TEXT NOT NULL,
+  message_id  TEXT NOT NULL,
+  sender      TEXT NOT NULL,
+  envelope    BLOB,
+  answer      BLOB NOT NULL,
+  replay_of   TEXT NOT NULL
+);
+CREATE INDEX message_by_id ON message (message_id) WHERE message_id <> '';
+
+-- Stored before it was judged: the router's list. A row goes with the first verdict.
+CREATE TABLE unrouted (seq INTEGER PRIMARY KEY REFERENCES message);
+
+-- What was judged; the highest number counts. `issues` is a JSON array of arrays.
+CREATE TABLE verdict (
+  seq      INTEGER NOT NULL REFERENCES message,
+  number   INTEGER NOT NULL,
+  revision TEXT NOT NULL,
+  state    TEXT NOT NULL CHECK (state IN ('accepted', 'routed', 'filtered', 'invalid', 'quarantined')),
+  reason   TEXT NOT NULL,
+  issues   BLOB,
+  route    TEXT NOT NULL,
+  PRIMARY KEY (seq, number)
+) WITHOUT ROWID;
+
+-- Claimed by accepted messages alone. Narrow, since its keys are hashes and land on any page; content hash and answer
+-- stand in `message`, whose rows outlive it.
+CREATE TABLE identity (
+  identity BLOB PRIMARY KEY,                -- keyed hash of (channel, sender, message id)
+  seq      INTEGER NOT NULL REFERENCES message,
+  expires  INTEGER NOT NULL                 -- 0: never
+) WITHOUT ROWID;
+
+-- Bytes: received ones, and mapped ones while undelivered. `codec` 0 is plain; `file` names a file beside the store.
+CREATE TABLE payload (
+  id    INTEGER PRIMARY KEY,
+  codec INTEGER NOT NULL,
+  key   TEXT,                               -- id of the key it is encrypted with
+  file  TEXT,
+  body  BLOB
+);
+CREATE INDEX payload_file ON payload (file) WHERE file IS NOT NULL;
+
+-- The duty to hand one message to one destination: small, because it is what changes.
+CREATE TABLE delivery (
+  id           INTEGER PRIMARY KEY,         -- seq * 1000 + number
+  seq          INTEGER NOT NULL REFERENCES message,
+  verdict      INTEGER NOT NULL,
+  channel      TEXT NOT NULL,
+  destination  TEXT NOT NULL,
+  system       TEXT NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('ready', 'claimed', 'sending', 'delivered', 'confirmed', 'parked',
+                                              'dead_letter', 'superseded', 'handled')),
+  due          INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  last_code    TEXT NOT NULL,
+  same_code    INTEGER NOT NULL,
+  reason       TEXT NOT NULL,
+  hint         TEXT NOT NULL,
+  reference    TEXT NOT NULL,
+  required     INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  sha256       BLOB NOT NULL,
+  size         INTEGER NOT NULL,
+  payload      INTEGER REFERENCES payload   -- NULL when the mapped bytes are gone
+);
+CREATE INDEX delivery_lane ON delivery (channel, destination, id)
+  WHERE state IN ('ready', 'claimed', 'sending', 'parked', 'dead_letter');
+CREATE UNIQUE INDEX delivery_reference ON delivery (system, reference) WHERE reference <> '';
+
+-- What may not be overtaken (kind 0: ordering keys) or be in flight twice (kind 1: conditional identities).
+-- Gone at a final state, but for a dead letter, which holds its keys.
+CREATE TABLE delivery_key (
+  delivery    INTEGER NOT NULL REFERENCES delivery,
+  kind        INTEGER NOT NULL,
+  key         INTEGER NOT NULL,
+  destination TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (delivery, kind, key)
+) WITHOUT ROWID;
+
+CREATE TABLE attempt (
+  delivery INTEGER NOT NULL REFERENCES delivery,
+  number   INTEGER NOT NULL,
+  started  INTEGER NOT NULL,
+  ended    INTEGER NOT NULL,
+  code     TEXT NOT NULL,
+  detail   TEXT NOT NULL,
+  PRIMARY KEY (delivery, number)
+) WITHOUT ROWID;
+
+-- Searchable fields, as keyed hashes.
+CREATE TABLE field (
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  seq  INTEGER NOT NULL REFERENCES message,
+  PRIMARY KEY (name, hash, seq)
+) WITHOUT ROWID;
+
+-- The newest source time delivered of one business identity at one destination (decision 11).
+CREATE TABLE guard (
+  destination TEXT NOT NULL,
+  identity    BLOB NOT NULL,
+  kind        TEXT NOT NULL,
+  source_time INTEGER NOT NULL,
+  delivery    INTEGER NOT NULL,
+  PRIMARY KEY (destination, identity, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE revision (
+  revision    TEXT PRIMARY KEY,
+  description TEXT NOT NULL,
+  first_used  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Who did what, and why. Each row's hash covers the row and the hash before it.
+CREATE TABLE audit (
+  id      INTEGER PRIMARY KEY,
+  at      INTEGER NOT NULL,
+  actor   TEXT NOT NULL,
+  action  TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  hash    BLOB NOT NULL
+);
+CREATE TRIGGER audit_keeps_rows BEFORE UPDATE ON audit BEGIN
+  SELECT raise(ABORT, 'audit is append-only');
+END;
+CREATE TRIGGER audit_keeps_all BEFORE DELETE ON audit BEGIN
+  SELECT raise(ABORT, 'audit is append-only');
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST,)
+META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+
+
+def make_place(path: Path) -> None:
+    """Folders (0700) and an empty file (0600), where they are missing. SQLite gives its side files the same mode."""
+    missing = []
+    folder = path.parent
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """One connection with our settings; transactions are begun and ended by name."""
+    connection = sqlite3.connect(
+        path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # A bound for the write-ahead log: steady load then writes over the same blocks (PERFORMANCE 4).
+        connection.execute("PRAGMA wal_autocheckpoint = 1000")
+    return connection
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script; a trigger with its semicolons is one."""
+    found: list[str] = []
+    part = ""
+    for line in script.splitlines():
+        part += line + "\n"
+        if sqlite3.complete_statement(part):
+            found.append(part.strip())
+            part = ""
+    return found
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema forward to ours, all or nothing. Raises: StoreError when it is newer than we are."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(META)
+        row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        version = int(row[0]) if row else 0
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"the store has schema {version} and this engine knows {len(MIGRATIONS)}; "
+                "start the newer engine that made it, or restore the backup from before the upgrade",
+                code="store.newer",
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in statements(script):
+                connection.execute(statement)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(len(MIGRATIONS)),))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
