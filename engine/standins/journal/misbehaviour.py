@@ -1,0 +1,81 @@
+"""How each fault is carried out on a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from engine.standins.journal import Refused, Remark
+from engine.standins.journal.answers import refusal
+from engine.standins.journal.faults import Fault
+
+ABORT = "budstikke.abort"
+"""The ASGI extension by which the server's protocol lends the application its connection's end."""
+
+_PIECES = 20
+_REFUSALS: dict[str, tuple[int, Remark]] = {
+    "unavailable": (503, Remark("transient", "out of order on purpose")),
+    "too_many": (429, Remark("throttled", "too many requests, on purpose")),
+    "unauthorized": (401, Remark("login", "not let in, on purpose")),
+    "error": (500, Remark("exception", "failed on purpose")),
+    "error_after_commit": (500, Remark("exception", "failed on purpose")),
+}
+_HTML = "<!doctype html><title>proxy</title><p>This is no FHIR answer."
+
+Answer = Callable[[Scope, Receive], Awaitable[Response]]
+
+
+async def misbehave(fault: Fault | None, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request, well or as the fault says."""
+    kind = fault.kind if fault is not None else ""
+    if fault is None:
+        response = await answer(scope, receive)
+    elif kind == "break":
+        await _hang_up(scope, receive)
+        return
+    elif kind in ("bad_gateway", "garbage"):
+        response = HTMLResponse(_HTML, 502 if kind == "bad_gateway" else 200)
+    elif kind in _REFUSALS and kind != "error_after_commit":
+        response = _refused(fault)
+    else:
+        if kind == "slow":
+            await asyncio.sleep(fault.delay)
+        response = await answer(scope, receive)
+        if kind == "lose_response":
+            await _hang_up(scope, receive)
+            return
+        if kind == "error_after_commit":
+            response = _refused(fault)
+        elif kind == "drip":
+            response = _dripping(response, fault.delay)
+    await response(scope, receive, send)
+
+
+def _refused(fault: Fault) -> Response:
+    status, remark = _REFUSALS[fault.kind]
+    headers = {"Retry-After": str(fault.retry_after)} if status in (429, 503) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return refusal(Refused(status, remark), headers)
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    """Close the connection without a byte of an answer, and wait until it is closed."""
+    scope["extensions"][ABORT]["abort"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _dripping(response: Response, delay: float) -> Response:
+    body = bytes(response.body)
+    size = max(1, -(-len(body) // _PIECES))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            await asyncio.sleep(delay if start else 0)
+            yield body[start : start + size]
+
+    return StreamingResponse(pieces(), response.status_code, dict(response.headers))
