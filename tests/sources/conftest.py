@@ -1,0 +1,62 @@
+"""A scripted intake and plain MLLP senders for the sources' tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import uvloop
+
+from engine.message import Reception
+
+
+@dataclass
+class ScriptedIntake:
+    """Answers `ACK ` and the beginning of each message; keeps what it was given. `gate` closed holds every answer."""
+
+    received: list[bytes] = field(default_factory=list)
+    receptions: list[Reception] = field(default_factory=list)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    noted: asyncio.Event = field(default_factory=asyncio.Event)
+    full: bool = False
+    error: Exception | None = None
+    answers: list[Sequence[bytes]] = field(default_factory=list)
+    in_hand: int = 0
+    most_in_hand: int = 0
+
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+        self.received.append(raw)
+        self.receptions.append(reception)
+        self.came.set()
+        self.in_hand += 1
+        self.most_in_hand = max(self.most_in_hand, self.in_hand)
+        await self.gate.wait()
+        self.in_hand -= 1
+        if self.error is not None:
+            raise self.error
+        return self.answers.pop(0) if self.answers else (b"ACK " + raw[:40],)
+
+    def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
+        self.refused.append((raw, code))
+        self.noted.set()
+        return b"NAK " + code.encode()
+
+    def crowded(self) -> bool:
+        return self.full
+
+
+@pytest.fixture
+async def intake() -> ScriptedIntake:
+    made = ScriptedIntake()
+    made.gate.set()
+    return made
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(config, item):
+    """Every source works on both event loops."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
