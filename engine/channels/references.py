@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from engine.channels.scalars import did_you_mean, refusal
@@ -143,7 +143,18 @@ def _resolve(value: Any, info: ValidationInfo) -> Any:
     return resolver.text(value)
 
 
-Resolved = BeforeValidator(_resolve)
+class _Resolved:
+    """The mark itself: resolves before typing, and tells editors that a reference may stand where a pattern rules."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_before_validator_function(_resolve, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        plain = dict(handler(core))
+        return plain if plain == {"type": "string"} else {"anyOf": [plain, {"type": "string", "pattern": r"\$\{.+\}"}]}
+
+
+Resolved = _Resolved()
 """Marks a field in which references are resolved before it is typed: `Annotated[str, is_url, Resolved]`."""
 
 ResolvedText = Annotated[str, Resolved]
