@@ -28,8 +28,9 @@ FLOORS: list[list[str]] = [
     ["cli"],
 ]
 CHANNELS = [
-    *("scalars", "references", "config", "lint", "schema", "revision", "answers", "judge", "lane", "dispatcher"),
-    *("intake", "router", "build", "replay", "runner"),
+    *("scalars", "references", "systems", "policies", "channel", "config", "places", "site", "tables", "keys"),
+    *("lint", "schema", "revision", "answers", "judge", "lane", "dispatcher", "intake", "router", "runner"),
+    *("build_ends", "build", "replay"),
 ]
 SIBLINGS = ("engine.sources", "engine.destinations")
 BANNED = {"manager", "handler", "processor", "service", "helper", "util", "utils", "common", "base", "impl", "data"}

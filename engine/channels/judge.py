@@ -180,7 +180,17 @@ def _route(
             payload, conditional = _render(received, plan, target, envelope, mapping, mapped, sha256, issues)
             kind = "application/fhir+json"
         deliveries.append(
-            NewDelivery(target.name, target.system, payload, kind, keys, conditional, received.id, 0, target.required)
+            NewDelivery(
+                target.name,
+                target.system,
+                payload,
+                kind,
+                keys,
+                conditional,
+                f"{received.id}-{target.name}",
+                0,
+                target.required,
+            )
         )
     route = {"destinations": [target.name for target in targets]}
     if mapping is not None:

@@ -5,6 +5,7 @@ Both are a person's decision: they are audited with actor and reason, and a runn
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,11 @@ class Person:
     actor: str
     at: int
     reason: str
+
+
+def audited(person: Person, action: str, subject: str) -> AuditEntry:
+    """The audit entry of a decision."""
+    return AuditEntry(person.at, person.actor, action, subject, person.reason)
 
 
 def _found(store: Store, message: str) -> MessageDetail:
@@ -65,8 +71,10 @@ def replay(store: Store, plans: Mapping[str, Plan], message: str, person: Person
         raise EngineError("its channel is not in this config", code="replay.channel", place=detail.row.channel)
     verdict = judge(_received(store, detail), plan)
     assert verdict.row is not None
-    result = store.route(detail.row.id, verdict.row, verdict.deliveries).wait()
-    store.audit(AuditEntry(person.at, person.actor, "replay", detail.row.id, person.reason)).wait()
+    number = len(detail.verdicts)
+    anew = [dataclasses.replace(new, reference=f"{new.reference}-r{number}") for new in verdict.deliveries]
+    result = store.route(detail.row.id, verdict.row, anew).wait()
+    store.audit(audited(person, "replay", detail.row.id)).wait()
     return Replayed(detail.row.id, verdict.row, result.deliveries)
 
 
@@ -84,7 +92,7 @@ def retry(store: Store, message: str, destinations: Sequence[str], person: Perso
     if not stuck:
         raise EngineError("nothing of it is parked or given up; replay maps it anew", code="retry.nothing")
     done = tuple(id for id in stuck if store.retry(id, person.at).wait())
-    store.audit(AuditEntry(person.at, person.actor, "retry", detail.row.id, person.reason)).wait()
+    store.audit(audited(person, "retry", detail.row.id)).wait()
     return Replayed(detail.row.id, None, done)
 
 

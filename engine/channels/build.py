@@ -1,0 +1,170 @@
+"""A running set from config (decision 2): plans for `judge`, lanes for the dispatcher, sources and destinations.
+
+Nothing is started here and nothing listens; `Runner.start` does that, so that a config that cannot be built leaves no
+trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import engine
+from engine.channels.build_ends import destination_of, source_of
+from engine.channels.channel import Channel, DestinationPart
+from engine.channels.config import config_revision
+from engine.channels.dispatcher import Dispatcher
+from engine.channels.intake import ChannelIntake
+from engine.channels.keys import kept_key
+from engine.channels.lane import Lane, System
+from engine.channels.revision import After, Condition, Plan, Target, Value
+from engine.channels.router import Router
+from engine.channels.runner import Runner, Running
+from engine.channels.site import Site
+from engine.channels.systems import FhirSystem
+from engine.channels.tables import site_tables
+from engine.clock import Clock, Jitter
+from engine.destinations import Destination
+from engine.errors import ConfigError, Finding
+from engine.mapping import CompiledMapping
+from engine.mapping.conditions import compile_condition, compile_value
+from engine.mapping.shelf import load_mapping
+from engine.message import Severity
+from engine.plugins import Registry
+from engine.standards.fhir.render import Writing
+from engine.store import Store
+
+SHIPPED = Path(engine.__file__).resolve().parent.parent / "mappings"
+
+
+def store_path(site: Site) -> Path:
+    """Where the site's store lies."""
+    return site.beside(site.config.store.path)
+
+
+def mapping_reader(site_folder: Path) -> Callable[[str], str]:
+    """Reads a mapping or module by id: the site's own first, then the shipped one (decision 5).
+
+    The function raises FileNotFoundError when neither has it.
+    """
+
+    def read(name: str) -> str:
+        for folder in (site_folder / "mappings", SHIPPED):
+            path = folder / f"{name}.yaml"
+            if path.is_file():
+                return path.read_text("utf-8")
+        raise FileNotFoundError(name)
+
+    return read
+
+
+def plans_of(site: Site, registry: Registry) -> dict[str, Plan]:
+    """Every channel as `judge` takes it. Raises: ConfigError with the findings of every mapping."""
+    read = mapping_reader(site.folder)
+    keyring = kept_key(site.beside("secrets/site.key"))
+    loaded: dict[str, CompiledMapping] = {}
+    findings: list[Finding] = []
+    for channel in site.config.channels.values():
+        for id in channel.mapping:
+            try:
+                if id not in loaded:
+                    loaded[id] = load_mapping(id, read)
+            except ConfigError as error:
+                findings += error.findings
+    if findings:
+        raise ConfigError(findings)
+    revision = config_revision(site.config, *(f"{id}={loaded[id].revision}" for id in sorted(loaded)))
+    return {
+        name: _plan(site, registry, name, channel, loaded, keyring, revision)
+        for name, channel in site.config.channels.items()
+    }
+
+
+def _plan(
+    site: Site,
+    registry: Registry,
+    name: str,
+    channel: Channel,
+    loaded: Mapping[str, CompiledMapping],
+    keyring: bytes,
+    revision: str,
+) -> Plan:
+    paths = {field: part.path for field, part in channel.fields.items()}
+
+    def condition(text: str, *where: str) -> Condition:
+        return compile_condition(text, site.where(("channels", name, *where)), paths)
+
+    def value(field: str, *where: str) -> Value:
+        return compile_value(paths.get(field, field), site.where(("channels", name, *where)))
+
+    mappings = {type_: loaded[id] for id in channel.mapping for type_ in loaded[id].types}
+    targets = tuple(
+        _target(site, key, part, condition(part.when, "destinations", key, "when") if part.when else None)
+        for key, part in channel.destinations.items()
+    )
+    return Plan(
+        name=name,
+        revision=revision,
+        standard=registry.standards["hl7v2"],
+        mappings=mappings,
+        targets=targets,
+        keyring=keyring,
+        after=After(channel.ack.after),
+        deadline=channel.ack.deadline,
+        charset=channel.charset.charset(),
+        conformance=_severity(channel.validation.conformance),
+        unread=_severity(channel.unread),
+        processing=frozenset(site.config.processing(name)),
+        accept_only=condition(channel.accept_only, "accept_only") if channel.accept_only else None,
+        otherwise=channel.otherwise.reason if channel.otherwise else "",
+        dedup=tuple(value(key, "dedup", "key") for key in channel.dedup.key),
+        dedup_window=channel.dedup.window,
+        order_by=tuple(value(key, "order_by") for key in channel.order_by or ()),
+        unmatched=channel.route.unmatched or "quarantine",
+        first_match=channel.route.mode == "first_match",
+        keep_original=channel.keep_original,
+        time_zone=site.config.site.timezone,
+        tables=site_tables(site, channel.tables),
+        invalid_kind=channel.ack.refused or "",
+    )
+
+
+def _severity(word: str) -> Severity | None:
+    return None if word == "off" else Severity(word)
+
+
+def _target(site: Site, name: str, part: DestinationPart, when: Condition | None) -> Target:
+    system = site.config.systems[part.system]
+    writing = None
+    if isinstance(system, FhirSystem):
+        if system.identity_key is not None:
+            key = system.identity_key.reveal().encode()
+        else:
+            key = kept_key(site.beside(f"secrets/{part.system}.identity.key"))
+        writing = Writing(system.writes, key)
+    policy = site.config.policy(part.policy)
+    return Target(name, part.system, policy, writing, when, part.when or "", part.required)
+
+
+def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Jitter) -> Runner:
+    """The whole engine of a site, not yet started. Raises: ConfigError."""
+    plans = plans_of(site, registry)
+    systems: dict[str, System] = {}
+    destinations: dict[str, Destination] = {}
+    lanes: list[Lane] = []
+    for name, plan in plans.items():
+        for target in plan.targets:
+            if target.system not in systems:
+                config = site.config.systems[target.system]
+                limit = config.limits.concurrency if isinstance(config, FhirSystem) else 4
+                systems[target.system] = System(target.system, limit)
+                destinations[target.system] = destination_of(site, target.system, target.policy)
+            sender = destinations[target.system]
+            lanes.append(Lane(name, target.name, systems[target.system], target.policy, sender))
+    dispatcher = Dispatcher(store, lanes, clock, jitter)
+    router = Router(plans, store, dispatcher)
+    channels = [
+        Running(name, source_of(site, name, channel), ChannelIntake(plans[name], store, dispatcher, clock, router.ring))
+        for name, channel in site.config.channels.items()
+    ]
+    return Runner(store, channels, list(destinations.values()), dispatcher, router)

@@ -1,0 +1,237 @@
+"""`budstikke demo`: the whole way of a message, for real: sockets, store, mapping, a FHIR server, retries.
+
+Starts the demo site on a new SQLite store and a stand-in journal that answers 503 for its first seconds, sends the
+samples as their senders would, waits until nothing is under way, and shows what became of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import orjson
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from engine import app as engine_app
+from engine import log
+from engine.channels.replay import preview
+from engine.channels.runner import Runner
+from engine.channels.site import load_site
+from engine.cli import words
+from engine.cli.demo_steps import STEPS, Step
+from engine.standins.journal.server import serve
+from engine.transport.mllp_client import MllpClient
+
+DOWN_FOR = 3.0
+PATIENCE = 90.0
+
+
+@dataclass(slots=True)
+class Told:
+    """What became of one step."""
+
+    step: Step
+    answer: str = ""
+    same_answer: bool = False
+    message: str = ""
+    state: str = ""
+    attempts: int = 0
+    links: list[str] = field(default_factory=list)
+
+    def good(self) -> bool:
+        """Whether it is what the story says."""
+        if self.step.repeats:
+            return self.answer == self.step.answer and self.same_answer
+        expected = (self.step.answer, self.step.state)
+        return (self.answer, self.state) == expected and (self.state != "delivered" or bool(self.links))
+
+
+def demo(
+    keep_running: Annotated[bool, typer.Option("--keep-running", help="stay up until Ctrl-C")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
+) -> None:
+    """Start everything, send the samples, show what became of each message.
+
+    Exit code 0 only when every outcome is the expected one. Example: budstikke demo
+    """
+    log.configure("ERROR" if words.terminal() or as_json else "CRITICAL")
+    root = engine_app.project_root()
+    with tempfile.TemporaryDirectory(prefix="budstikke-demo-") as folder:
+        good = engine_app.run_loop(_demo(root, Path(folder), keep_running, as_json))
+    raise typer.Exit(0 if good else 1)
+
+
+async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> bool:
+    journal = await serve("127.0.0.1", 8090 if keep_running else 0)
+    ports = ("127.0.0.1:2575", "127.0.0.1:2576") if keep_running else ("127.0.0.1:0", "127.0.0.1:0")
+    env = {
+        **os.environ,
+        "BUDSTIKKE_JOURNAL": journal.url,
+        "BUDSTIKKE_ADT": ports[0],
+        "BUDSTIKKE_LAB": ports[1],
+        "BUDSTIKKE_FOLDER": str(folder),
+    }
+    site = load_site(root, env)
+    try:
+        async with engine_app.running(site) as runner:
+            journal.faults.unavailable(seconds=DOWN_FOR, retry_after=1)
+            print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds")
+            told = await _tell_story(root / "samples" / "hl7v2", runner, as_json)
+            await _look_up(runner, told, journal.url)
+            good = _show(told, as_json)
+            if keep_running:
+                await _stay(runner, journal.url)
+            return good
+    finally:
+        await journal.stop()
+
+
+async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told]:
+    told = [Told(step) for step in STEPS]
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with bar if words.terminal() and not as_json else _Quiet() as progress:
+        sending = progress.add_task("sent and answered", total=len(told))
+        for channel in runner.channels:
+            mine = [each for each in told if each.step.channel == channel.name]
+            await _send(samples, channel.source.address, mine, lambda: progress.advance(sending))
+        await _settled(runner, progress)
+    return told
+
+
+async def _send(samples: Path, address: str, told: list[Told], advance: Any) -> None:
+    """One sender: one connection, one message in flight, the next when the answer has come."""
+    host, _, port = address.rpartition(":")
+    first: dict[str, bytes] = {}
+    async with MllpClient(host, int(port)) as client:
+        for each in told:
+            raw = (samples / each.step.file).read_bytes()
+            answer = await client.send(each.step.edit(raw) if each.step.edit else raw)
+            each.answer = _code(answer)
+            each.same_answer = first.get(each.step.file) == answer
+            first.setdefault(each.step.file, answer)
+            advance()
+
+
+def _code(answer: bytes) -> str:
+    """MSA-1."""
+    for segment in answer.split(b"\r"):
+        if segment.startswith(b"MSA"):
+            return segment.split(b"|")[1].decode("ascii", "replace")
+    return ""
+
+
+async def _settled(runner: Runner, progress: Any) -> None:
+    """Wait until nothing is under way."""
+    task = progress.add_task("delivered", total=None)
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while asyncio.get_running_loop().time() < deadline:
+        counts = runner.store.counts()
+        total = sum(counts.values())
+        waiting = counts.get("waiting", 0) + counts.get("received", 0)
+        progress.update(task, total=total, completed=total - waiting)
+        if not waiting:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _look_up(runner: Runner, told: list[Told], journal: str) -> None:
+    """State and attempts from the store; links to what stands in the journal, each really read there."""
+    rows = list(reversed(runner.store.messages(limit=1000)))
+    plans = {channel.name: channel.intake.plan for channel in runner.channels}
+    by_channel = {name: [row for row in rows if row.channel == name] for name in plans}
+    async with aiohttp.ClientSession() as session:
+        for each in told:
+            if each.step.repeats:
+                each.state = "duplicate, answered as the first time" if each.same_answer else "duplicate"
+                continue
+            row = by_channel[each.step.channel].pop(0)
+            each.message, each.state = row.id, row.state
+            detail, _, payloads = preview(runner.store, plans, row.id)
+            mine = [delivery for delivery in detail.deliveries if delivery.destination == "journal"]
+            each.attempts = sum(delivery.attempts for delivery in mine)
+            if each.state == "delivered":
+                each.links = [link for link in _links(payloads[0], journal) if await _exists(session, link)]
+
+
+def _links(payload: bytes, journal: str) -> list[str]:
+    entries = orjson.loads(payload)["entry"]
+    return [f"{journal}/{entry['request']['url']}" for entry in entries if entry["request"]["method"] == "PUT"]
+
+
+async def _exists(session: aiohttp.ClientSession, link: str) -> bool:
+    async with session.get(link) as response:
+        return response.status == 200
+
+
+def _show(told: list[Told], as_json: bool) -> bool:
+    good = all(each.good() for each in told)
+    if as_json:
+        words.show_json([_document(each) for each in told])
+        return good
+    columns = ("message", "answer", "state", "attempts", "resources", "as expected")
+    rows = [
+        (
+            each.step.what,
+            each.answer,
+            each.state,
+            str(each.attempts),
+            str(len(each.links)),
+            "yes" if each.good() else "NO",
+        )
+        for each in told
+    ]
+    words.show_table(columns, rows, "what became of each message")
+    for each in told:
+        if each.links:
+            print(f"\n{each.step.what} ({each.message})")
+            print("\n".join("  " + link for link in each.links))
+    wrong = sum(not each.good() for each in told)
+    print(f"\n{len(told)} messages, " + ("every outcome as expected" if good else f"{wrong} NOT as expected"))
+    return good
+
+
+def _document(each: Told) -> dict[str, object]:
+    return {
+        "what": each.step.what,
+        "file": each.step.file,
+        "answer": each.answer,
+        "state": each.state,
+        "attempts": each.attempts,
+        "resources": each.links,
+        "as_expected": each.good(),
+    }
+
+
+async def _stay(runner: Runner, journal: str) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for channel in runner.channels:
+        print(f"channel {channel.name} listens at {channel.source.address}")
+    print(f"journal at {journal}; Ctrl-C ends it", flush=True)
+    await stop.wait()
+
+
+class _Quiet:
+    """Progress where no person looks: a line now and then."""
+
+    def __enter__(self) -> _Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def add_task(self, description: str, total: int | None) -> str:
+        print(f"{description} ...", file=sys.stderr)
+        return description
+
+    def advance(self, task: str) -> None: ...
+
+    def update(self, task: str, total: int, completed: int) -> None: ...
