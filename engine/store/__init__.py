@@ -309,6 +309,10 @@ class AuditDoor(Protocol):
         """Newest first."""
         ...
 
+    def decisions(self) -> int:
+        """A number that grows with every audit entry, also one that another process has written."""
+        ...
+
     def audit_intact(self) -> bool:
         """Whether the chain of hashes holds from the first row to the last."""
         ...

@@ -206,6 +206,9 @@ class SqliteStore:
     def audit_trail(self, limit: int = 100) -> Sequence[AuditEntry]:
         return self._reader.audit_trail(limit)
 
+    def decisions(self) -> int:
+        return self._reader.decisions()
+
     def audit_intact(self) -> bool:
         return self._reader.audit_intact()
 

@@ -107,6 +107,7 @@ SELECT max(coalesce((SELECT max(seq) FROM message), 0),
 ADD_REVISION = "INSERT OR IGNORE INTO revision VALUES (?, ?, ?)"
 ADD_AUDIT = "INSERT INTO audit (at, actor, action, subject, reason, hash) VALUES (?, ?, ?, ?, ?, ?)"
 LAST_AUDIT = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1"
+DECISIONS = "SELECT coalesce(max(id), 0) FROM audit"
 ALL_AUDIT = "SELECT at, actor, action, subject, reason, hash FROM audit ORDER BY id"
 AUDIT_TRAIL = "SELECT at, actor, action, subject, reason FROM audit ORDER BY id DESC LIMIT ?"
 

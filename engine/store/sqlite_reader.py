@@ -132,6 +132,9 @@ class Reader:
     def audit_trail(self, limit: int) -> list[AuditEntry]:
         return [AuditEntry(*row) for row in self._all(q.AUDIT_TRAIL, (limit,))]  # type: ignore[arg-type]
 
+    def decisions(self) -> int:
+        return int(str(self._all(q.DECISIONS)[0][0]))
+
     def audit_intact(self) -> bool:
         before = b""
         with self._connection() as connection:
