@@ -25,13 +25,11 @@ from pydantic import BaseModel
 
 from engine.channels.channel import Channel
 from engine.channels.conditions import Demand, column_in, demand, parsed, used
-from engine.channels.places import place_of
+from engine.channels.places import Steps, place_of
 from engine.channels.references import Secret
 from engine.channels.site import Site
 from engine.channels.systems import FhirSystem
 from engine.errors import ConfigError, Finding
-
-Place = tuple[str | int, ...]
 
 DAY = 86_400.0
 LONG = 30 * DAY
@@ -44,7 +42,7 @@ _LOCAL_NAMES = {"localhost", "::1"}
 def cautions(site: Site, now: datetime | None) -> Iterator[Finding]:
     """Every warning. `now` for the certificates' dates; without it they are not read."""
     for name, channel in site.config.channels.items():
-        here: Place = ("channels", name)
+        here: Steps = ("channels", name)
         yield from _listener(site, channel, here)
         yield from _conditions(site, channel, here)
         yield from _policies(site, channel, here)
@@ -56,7 +54,7 @@ def cautions(site: Site, now: datetime | None) -> Iterator[Finding]:
         yield from _certificates(site, now)
 
 
-def _warn(site: Site, path: Place, code: str, text: str, hint: str) -> Finding:
+def _warn(site: Site, path: Steps, code: str, text: str, hint: str) -> Finding:
     return Finding(code, *site.where(path), text, hint, "warning")
 
 
@@ -68,14 +66,14 @@ def _here(host: str) -> bool:
         return host in _LOCAL_NAMES
 
 
-def _listener(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
+def _listener(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
     host, _ = channel.source.address
     if channel.source.tls is None and not _here(host):
         text = "patient data in plain text on the network"
         yield _warn(site, (*here, "source", "listen"), "W304", text, "write tls: {cert, key}, or listen on 127.0.0.1")
 
 
-def _conditions(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
+def _conditions(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
     demands: dict[str, Demand] = {}
     gate = Demand()
     texts = {(*here, "accept_only"): channel.accept_only}
@@ -99,11 +97,11 @@ def _conditions(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
     yield from _overlaps(site, channel, here, demands)
 
 
-def _judged(site: Site, path: Place, text: str) -> Demand:
+def _judged(site: Site, path: Steps, text: str) -> Demand:
     return demand(parsed(text, place_of(site.tree, path), site.file))
 
 
-def _undeclared(site: Site, path: Place, text: str) -> Iterator[Finding]:
+def _undeclared(site: Site, path: Steps, text: str) -> Iterator[Finding]:
     node = place_of(site.tree, path)
     for use in used(parsed(text, node, site.file)):
         if not use.declared and not use.name.startswith("MSH"):
@@ -112,7 +110,7 @@ def _undeclared(site: Site, path: Place, text: str) -> Iterator[Finding]:
             yield Finding("W315", *where, f"{use.name} is not a declared field", hint, "warning")
 
 
-def _overlaps(site: Site, channel: Channel, here: Place, demands: Mapping[str, Demand]) -> Iterator[Finding]:
+def _overlaps(site: Site, channel: Channel, here: Steps, demands: Mapping[str, Demand]) -> Iterator[Finding]:
     names = list(channel.destinations)
     for index, name in enumerate(names):
         for earlier in names[:index]:
@@ -140,7 +138,7 @@ def _sure(channel: Channel, name: str, earlier: str, demands: Mapping[str, Deman
     return all(which in demands and demands[which].exact for which in (name, earlier))
 
 
-def _policies(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
+def _policies(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
     for name, part in channel.destinations.items():
         try:
             policy = site.config.policy(part.policy)
@@ -161,7 +159,7 @@ def _policies(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
             )
 
 
-def _fields(site: Site, channel: Channel, here: Place) -> Iterator[Finding]:
+def _fields(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
     for name, part in channel.fields.items():
         if _PATIENT.match(part.path) and not part.phi:
             text = f"'{name}' reads patient data and is not flagged"
@@ -203,7 +201,7 @@ def _secrets(site: Site) -> Iterator[Finding]:
             )
 
 
-def _found(value: object, path: Place) -> Iterator[tuple[Place, Secret]]:
+def _found(value: object, path: Steps) -> Iterator[tuple[Steps, Secret]]:
     """Every secret of the config and where it stands."""
     if isinstance(value, Secret):
         yield path, value
@@ -216,7 +214,7 @@ def _found(value: object, path: Place) -> Iterator[tuple[Place, Secret]]:
 
 
 def _certificates(site: Site, now: datetime) -> Iterator[Finding]:
-    wanted: list[tuple[Place, str | None]] = []
+    wanted: list[tuple[Steps, str | None]] = []
     for name, system in site.config.systems.items():
         if isinstance(system, FhirSystem):
             wanted += [(("systems", name, "tls", key), getattr(system.tls, key)) for key in ("ca", "client_cert")]
@@ -229,7 +227,7 @@ def _certificates(site: Site, now: datetime) -> Iterator[Finding]:
             yield from _certificate(site, path, site.beside(file), now)
 
 
-def _certificate(site: Site, path: Place, file: Path, now: datetime) -> Iterator[Finding]:
+def _certificate(site: Site, path: Steps, file: Path, now: datetime) -> Iterator[Finding]:
     try:
         certificates = x509.load_pem_x509_certificates(file.read_bytes())
     except OSError:

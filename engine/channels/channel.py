@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.channels.references import KeyFile, Resolved, ResolvedText
 from engine.channels.scalars import (
@@ -30,6 +30,12 @@ from engine.standards import Charset
 
 MAX_MESSAGE = 64 << 20
 """Bytes: no channel may allow more (decision 17)."""
+
+
+def _bearable(size: int) -> int:
+    if not 1024 <= size <= MAX_MESSAGE:
+        raise refusal("E112", "the largest message must lie between 1KB and 64MB", "25MB is usual")
+    return size
 
 
 class ServerTls(Part):
@@ -70,7 +76,7 @@ class MllpSource(Part):
     idle_timeout: Annotated[Duration, Words("close a silent connection after", "lukk stille forbindelse etter")] = 600.0
     frame_timeout: Annotated[Duration, Words("longest time for one frame", "lengste tid for én ramme")] = 60.0
     max_message: Annotated[
-        Size, Field(ge=1024, le=MAX_MESSAGE), Words("largest message, at most 64MB", "største melding, høyst 64MB")
+        Size, AfterValidator(_bearable), Words("largest message, at most 64MB", "største melding, høyst 64MB")
     ] = 25 << 20
 
     @property

@@ -16,7 +16,7 @@ from engine import expression as tree
 from engine.channels.cautions import cautions
 from engine.channels.channel import Channel
 from engine.channels.conditions import column_in, parsed, used
-from engine.channels.places import place_of
+from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
 from engine.channels.scalars import did_you_mean
 from engine.channels.site import Site
@@ -24,7 +24,8 @@ from engine.channels.systems import Hl7v2Sender
 from engine.channels.tables import site_tables
 from engine.errors import ConfigError, Finding
 
-Path = tuple[str | int, ...]
+CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213"}
+"""Findings that hold whatever else is refused in the file."""
 
 ANY_HOST = {"0.0.0.0", "::", "*"}
 
@@ -56,7 +57,7 @@ class _Linter:
         self.systems = set(site.config.systems) | named.get("systems", frozenset())
         self.policies = set(site.config.policies) | named.get("policies", frozenset()) | set(BUILT_IN)
 
-    def at(self, path: Path, code: str, text: str, hint: str = "") -> Finding:
+    def at(self, path: Steps, code: str, text: str, hint: str = "") -> Finding:
         return Finding(code, *self.site.where(path), text, hint)
 
     def findings(self) -> Iterator[Finding]:
@@ -65,7 +66,7 @@ class _Linter:
         tables, broken = self.tables()
         yield from broken
         for name, channel in self.config.channels.items():
-            here: Path = ("channels", name)
+            here: Steps = ("channels", name)
             yield from self.names(channel, here)
             yield from self.table_names(channel, here, tables)
             yield from self.mapping_names(channel, here)
@@ -108,7 +109,7 @@ class _Linter:
             return known, error.findings
         return known, ()
 
-    def names(self, channel: Channel, here: Path) -> Iterator[Finding]:
+    def names(self, channel: Channel, here: Steps) -> Iterator[Finding]:
         for sender in channel.source.senders:
             path = (*here, "source", "from")
             system = self.config.systems.get(sender)
@@ -128,13 +129,13 @@ class _Linter:
                 hint = did_you_mean(part.policy, self.policies)
                 yield self.at((*block, "policy"), "E201", f"unknown policy '{part.policy}'", hint)
 
-    def table_names(self, channel: Channel, here: Path, tables: set[str]) -> Iterator[Finding]:
+    def table_names(self, channel: Channel, here: Steps, tables: set[str]) -> Iterator[Finding]:
         for inner, outer in channel.tables.items():
             if outer not in tables:
                 path = (*here, "tables", inner)
                 yield self.at(path, "E201", f"unknown table '{outer}'", did_you_mean(outer, tables))
 
-    def mapping_names(self, channel: Channel, here: Path) -> Iterator[Finding]:
+    def mapping_names(self, channel: Channel, here: Steps) -> Iterator[Finding]:
         known = self.around.mappings
         if known is None:
             return
@@ -153,7 +154,7 @@ class _Linter:
                     text = f"'{mapping}' and '{taken[message_type]}' both take {message_type}"
                     yield self.at((*here, "mapping", index), "E212", text, "list one of them")
 
-    def fields(self, channel: Channel, here: Path) -> Iterator[Finding]:
+    def fields(self, channel: Channel, here: Steps) -> Iterator[Finding]:
         for name, part in channel.fields.items():
             path = (*here, "fields", name, "path")
             try:
@@ -171,7 +172,7 @@ class _Linter:
                     hint = did_you_mean(name, channel.fields) or "declare it under fields:, or write MSH-10"
                     yield self.at(self.item(path, name), "E205", f"unknown field '{name}'", hint)
 
-    def item(self, path: Path, name: str) -> Path:
+    def item(self, path: Steps, name: str) -> Steps:
         """The place of one name in a list, where the list is written as one."""
         for index in range(64):
             node = place_of(self.site.tree, (*path, index))
@@ -184,7 +185,7 @@ class _Linter:
         segment, _, rest = name.partition("-")
         return segment == "MSH" and bool(rest) and all(part.isdigit() for part in rest.split("."))
 
-    def conditions(self, channel: Channel, here: Path) -> Iterator[Finding]:
+    def conditions(self, channel: Channel, here: Steps) -> Iterator[Finding]:
         written = [((*here, "accept_only"), channel.accept_only)]
         written += [((*here, "destinations", name, "when"), part.when) for name, part in channel.destinations.items()]
         for path, text in written:
