@@ -1,0 +1,95 @@
+"""HL7 version 2 as a message standard: what mapping and channels see of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.message import Answer, Envelope, Issue
+from engine.standards import Charset, Document, Unit
+from engine.standards.hl7v2.ack import acknowledge
+from engine.standards.hl7v2.conformance import conformance
+from engine.standards.hl7v2.envelope import envelope_of
+from engine.standards.hl7v2.er7 import NULL, Er7Document, Segment, read
+from engine.standards.hl7v2.split import split
+
+_HEADERS = ("MSH", "BHS", "FHS")
+
+
+class Hl7v2:
+    """HL7 v2 in ER7, any version. Implements `engine.standards.Standard`."""
+
+    name = "hl7v2"
+
+    def split(self, raw: bytes) -> Sequence[bytes]:
+        return split(raw)
+
+    def decode(self, raw: bytes, charset: Charset) -> Er7Document:
+        return read(raw, charset)
+
+    def envelope(self, document: Document) -> Envelope:
+        return envelope_of(_er7(document))
+
+    def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
+        return acknowledge(raw, answer, control_id, micros)
+
+    def conformance(self, document: Document) -> Sequence[Issue]:
+        return conformance(_er7(document))
+
+    def order_keys(self, document: Document) -> tuple[str, ...]:
+        """Identifier values alone, of PID-3 and MRG-1 (PID-2 and PID-4 where PID-3 is empty), blanks removed.
+
+        Why: two senders name the authority of one identifier differently, and must still share its key. Keys that are
+        equal by chance cost a wait, keys that differ by spelling cost the order.
+        """
+        er7 = _er7(document)
+        keys: dict[str, None] = {}
+        for segment in er7.named.get("PID", ()):
+            found = _identifiers(er7, segment, 3)
+            for value in found or (*_identifiers(er7, segment, 2), *_identifiers(er7, segment, 4)):
+                keys[value] = None
+        for segment in er7.named.get("MRG", ()):
+            for value in _identifiers(er7, segment, 1):
+                keys[value] = None
+        return tuple(keys)
+
+    def populated(self, document: Document) -> Iterator[Unit]:
+        """Every component with content, null included, in message order; MSH-1 and MSH-2 are not content."""
+        er7 = _er7(document)
+        separators = er7.separators
+        blank = " " + separators.subcomponent
+        for segment in er7.segments:
+            at = f"{segment.name}[{segment.number}]"
+            first = 3 if segment.name in _HEADERS else 1
+            for number, field in enumerate(segment.fields[first:], first):
+                if not field:
+                    continue
+                repetitions = field.split(separators.repetition) if separators.repetition else [field]
+                for repetition, text in enumerate(repetitions, 1):
+                    for component, value in enumerate(text.split(separators.component), 1):
+                        if value.strip(blank):
+                            place = f"{at}-{number}[{repetition}].{component}"
+                            yield Unit(place, segment.name, segment.number, number, repetition, component)
+
+
+def _er7(document: Document) -> Er7Document:
+    if not isinstance(document, Er7Document):
+        raise TypeError("a document of another standard")
+    return document
+
+
+def _identifiers(document: Er7Document, segment: Segment, number: int) -> list[str]:
+    """First components of a field's repetitions, without blanks, empties and nulls."""
+    fields = segment.fields
+    if len(fields) <= number or not fields[number]:
+        return []
+    separators = document.separators
+    found = []
+    repetitions = fields[number].split(separators.repetition) if separators.repetition else [fields[number]]
+    for repetition in repetitions:
+        value = repetition.split(separators.component, 1)[0]
+        if separators.subcomponent:
+            value = value.split(separators.subcomponent, 1)[0]
+        value = "".join(document.unescape(value).split())
+        if value and value != NULL:
+            found.append(value)
+    return found
