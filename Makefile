@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo run test check bench install clean
+.PHONY: help demo run test check bench faults install clean
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,3 +35,6 @@ bench: $(STAMP)    ## the figures: ratios in one run, medians of alternating rou
 
 clean:             ## remove what make made
 	rm -rf $(VENV) .demo build *.egg-info
+
+faults: $(STAMP)   ## the long crash test: 200 kills under load, the oracle watching
+	@BUDSTIKKE_KILLS=200 $(BIN)/python -m pytest tests/faults -s

@@ -7,11 +7,12 @@ trace.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import engine
 from engine.channels.build_ends import destination_of, source_of
-from engine.channels.channel import Channel, DestinationPart
+from engine.channels.channel import DestinationPart
 from engine.channels.config import config_revision
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.intake import ChannelIntake
@@ -37,6 +38,14 @@ from engine.store import Store
 SHIPPED = Path(engine.__file__).resolve().parent.parent / "mappings"
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a site keeps secret: the ring for hashes of identifiers, and how each system is written with its key."""
+
+    ring: bytes
+    writings: Mapping[str, Writing]
+
+
 def store_path(site: Site) -> Path:
     """Where the site's store lies."""
     return site.beside(site.config.store.path)
@@ -58,10 +67,13 @@ def mapping_reader(site_folder: Path) -> Callable[[str], str]:
     return read
 
 
-def plans_of(site: Site, registry: Registry) -> dict[str, Plan]:
-    """Every channel as `judge` takes it. Raises: ConfigError with the findings of every mapping."""
+def plans_of(site: Site, registry: Registry, make_keys: bool = True) -> dict[str, Plan]:
+    """Every channel as `judge` takes it. With `make_keys` False nothing is written where the site has no keys yet.
+
+    Raises: ConfigError with the findings of every mapping.
+    """
     read = mapping_reader(site.folder)
-    keyring = kept_key(site.beside("secrets/site.key"))
+    keys = Keys(kept_key(site.beside("secrets/site.key"), make_keys), _writings(site, make_keys))
     loaded: dict[str, CompiledMapping] = {}
     findings: list[Finding] = []
     for channel in site.config.channels.values():
@@ -74,21 +86,18 @@ def plans_of(site: Site, registry: Registry) -> dict[str, Plan]:
     if findings:
         raise ConfigError(findings)
     revision = config_revision(site.config, *(f"{id}={loaded[id].revision}" for id in sorted(loaded)))
-    return {
-        name: _plan(site, registry, name, channel, loaded, keyring, revision)
-        for name, channel in site.config.channels.items()
-    }
+    return {name: _plan(site, registry, name, loaded, keys, revision) for name in site.config.channels}
 
 
 def _plan(
     site: Site,
     registry: Registry,
     name: str,
-    channel: Channel,
     loaded: Mapping[str, CompiledMapping],
-    keyring: bytes,
+    keys: Keys,
     revision: str,
 ) -> Plan:
+    channel = site.config.channels[name]
     paths = {field: part.path for field, part in channel.fields.items()}
 
     def condition(text: str, *where: str) -> Condition:
@@ -99,7 +108,7 @@ def _plan(
 
     mappings = {type_: loaded[id] for id in channel.mapping for type_ in loaded[id].types}
     targets = tuple(
-        _target(site, key, part, condition(part.when, "destinations", key, "when") if part.when else None)
+        _target(site, keys, key, part, condition(part.when, "destinations", key, "when") if part.when else None)
         for key, part in channel.destinations.items()
     )
     return Plan(
@@ -108,7 +117,7 @@ def _plan(
         standard=registry.standards["hl7v2"],
         mappings=mappings,
         targets=targets,
-        keyring=keyring,
+        keyring=keys.ring,
         after=After(channel.ack.after),
         deadline=channel.ack.deadline,
         charset=channel.charset.charset(),
@@ -133,16 +142,22 @@ def _severity(word: str) -> Severity | None:
     return None if word == "off" else Severity(word)
 
 
-def _target(site: Site, name: str, part: DestinationPart, when: Condition | None) -> Target:
-    system = site.config.systems[part.system]
-    writing = None
-    if isinstance(system, FhirSystem):
-        if system.identity_key is not None:
-            key = system.identity_key.reveal().encode()
-        else:
-            key = kept_key(site.beside(f"secrets/{part.system}.identity.key"))
-        writing = Writing(system.writes, key)
+def _writings(site: Site, make_keys: bool) -> dict[str, Writing]:
+    """How each FHIR system is written, with the key of its identities: its own, or one that the site keeps for it."""
+    writings = {}
+    for name, system in site.config.systems.items():
+        if isinstance(system, FhirSystem):
+            if system.identity_key is not None:
+                key = system.identity_key.reveal().encode()
+            else:
+                key = kept_key(site.beside(f"secrets/{name}.identity.key"), make_keys)
+            writings[name] = Writing(system.writes, key)
+    return writings
+
+
+def _target(site: Site, keys: Keys, name: str, part: DestinationPart, when: Condition | None) -> Target:
     policy = site.config.policy(part.policy)
+    writing = keys.writings.get(part.system)
     return Target(name, part.system, policy, writing, when, part.when or "", part.required)
 
 

@@ -15,17 +15,21 @@ from engine.errors import ConfigError, Finding
 SIZE = 32
 
 
-def kept_key(path: Path) -> bytes:
+def kept_key(path: Path, make: bool = True) -> bytes:
     """The key in this file; made with the machine's randomness when there is none yet. 32 bytes, mode 0600.
+
+    With `make` False nothing is written: a key for this once, where only a try is wanted.
 
     Raises: ConfigError when the file is shorter than a key, or cannot be read or made.
     """
     try:
         if not path.exists():
+            if not make:
+                return secrets.token_bytes(SIZE)
             _make(path)
         key = bytes.fromhex(path.read_text("ascii").strip())
     except FileExistsError:
-        return kept_key(path)
+        return kept_key(path, make)
     except (OSError, ValueError) as error:
         text = f"key file cannot be used ({type(error).__name__})"
         raise ConfigError([Finding("E310", str(path), 0, 0, text, "restore it from backup")]) from None

@@ -27,6 +27,7 @@ from engine.channels.runner import Runner
 from engine.channels.site import load_site
 from engine.cli import words
 from engine.cli.demo_steps import STEPS, Step
+from engine.standins.journal.faults import Fault
 from engine.standins.journal.server import serve
 from engine.transport.mllp_client import MllpClient
 
@@ -82,7 +83,7 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
     site = load_site(root, env)
     try:
         async with engine_app.running(site) as runner:
-            journal.faults.unavailable(seconds=DOWN_FOR, retry_after=1)
+            journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))
             print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds")
             told = await _tell_story(root / "samples" / "hl7v2", runner, as_json)
             await _look_up(runner, told, journal.url)
