@@ -154,10 +154,13 @@ CHECKS: dict[str, Check] = {
 }
 """Kind to check, all twenty of them."""
 
-JSON_TYPE: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(_LEXICAL, (str,)),
-    "decimal": (Decimal, int, float),
-    "boolean": (bool,),
-    **dict.fromkeys(("integer", "unsignedInt", "positiveInt"), (int,)),
-}
-"""What JSON type a kind is written as: to tell a wrong type from a wrong form."""
+
+def right_json_type(kind: str, value: Any) -> bool:
+    """Whether a value is written as the JSON type of its kind: to tell a wrong type from a wrong form."""
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "decimal":
+        return isinstance(value, (Decimal, int, float)) and not isinstance(value, bool)
+    if kind in ("integer", "unsignedInt", "positiveInt"):
+        return type(value) is int
+    return isinstance(value, str) and not isinstance(value, Decimal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.message import Issue, Severity
-from engine.standards.fhir.primitives import CHECKS, JSON_TYPE
+from engine.standards.fhir.primitives import CHECKS, right_json_type
 from engine.standards.fhir.r4 import Element, load
 from engine.standards.fhir.rule import Json
 from engine.standards.fhir.spec import Spec, present, spec, spec_of
@@ -143,12 +143,12 @@ class Walk:
         if isinstance(value, (list, dict)):
             self.report("fhir.cardinality" if isinstance(value, list) else "fhir.json_type", f"a {kind} is due", place)
         elif not CHECKS[kind](value):
-            if isinstance(value, str) and str in JSON_TYPE[kind] and not value.strip():
-                self.report("fhir.empty", "an empty text", place)
-            elif isinstance(value, JSON_TYPE[kind]) and type(value) is not bool:
-                self.report("fhir.lexical", f"not the form of a {kind}", place)
-            else:
+            if not right_json_type(kind, value):
                 self.report("fhir.json_type", f"not the JSON type of a {kind}", place)
+            elif isinstance(value, str) and not value.strip():
+                self.report("fhir.empty", "an empty text", place)
+            else:
+                self.report("fhir.lexical", f"not the form of a {kind}", place)
         elif element.codes is not None and value not in element.codes:
             self.report("fhir.code", "a code outside the required value set", place)
 
