@@ -8,6 +8,7 @@ the config says, or nowhere.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
@@ -95,9 +96,10 @@ class HttpClient:
         """One request, one whole response of at most `limit` body bytes, or why not. Never raises for the network."""
         if self._session is None:
             raise RuntimeError("the HTTP client is not open")
-        content = _Body(body) if body else None
+        deadline = asyncio.timeout(self._seconds)
+        content = _Body(body, deadline, self._settings.response_timeout) if body else None
         try:
-            async with asyncio.timeout(self._seconds):
+            async with deadline:
                 if self._settings.auth is not None:
                     headers = {**headers, "Authorization": await self._settings.auth()}
                 async with self._session.request(
@@ -137,7 +139,9 @@ def failure(error: BaseException, sent: bool) -> HttpFailure:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return HttpFailure("http.connect_timeout", sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return HttpFailure("http.refused", sent=False)
+        # A connection that was made and lost before the first request byte was lost in the TLS handshake.
+        lost = error.os_error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
+        return HttpFailure("http.tls" if lost else "http.refused", sent=False)
     if isinstance(error, TimeoutError):
         return HttpFailure("http.timeout" if sent else "http.connect_timeout", sent=sent)
     if isinstance(error, aiohttp.InvalidURL):
@@ -177,12 +181,17 @@ def constant(value: str) -> Authorization:
 
 
 class _Body(aiohttp.Payload):
-    """Bytes to send that know whether they began to leave; large ones go in pieces, uncopied."""
+    """Bytes to send that know whether they began to leave, and let the time for the response run from then on.
 
-    def __init__(self, content: bytes) -> None:
+    Large ones go in pieces, uncopied.
+    """
+
+    def __init__(self, content: bytes, deadline: asyncio.Timeout, seconds: float) -> None:
         super().__init__(content, content_type="application/octet-stream")
         self._size = self._length = len(content)
         self._content = content
+        self._deadline = deadline
+        self._seconds = seconds
         self.begun = False
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -190,6 +199,8 @@ class _Body(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         self.begun = True
+        if not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
         if self._length <= _CHUNK:
             await writer.write(self._content)
             return

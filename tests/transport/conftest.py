@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cryptography import x509
@@ -16,8 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _NOW = datetime.datetime.now(datetime.UTC)
 
 
-@dataclass
-class Pair:
+class Pair(NamedTuple):
     cert: str
     key: str
 
