@@ -90,10 +90,10 @@ def read_site(folder: Path, env: Mapping[str, str]) -> Reading:
 
 def _typed(tree: YamlNode, folder: Path, file: str, env: Mapping[str, str]) -> Reading:
     findings: list[Finding] = []
-    raw = _value(tree, file, findings)
-    if not isinstance(raw, dict):
-        findings.append(Finding("E113", file, tree.line, tree.column, "not a config", "begin with version: 1"))
-        return Reading(None, tuple(findings))
+    if not isinstance(tree, YamlMap):
+        wrong = Finding("E113", file, tree.line, tree.column, "not a config", "begin with version: 1")
+        return Reading(None, (wrong,))
+    raw: dict[str, Any] = _value(tree, file, findings)
     named = {key: frozenset(raw[key]) for key in ("systems", "policies", "tables") if isinstance(raw.get(key), dict)}
     resolver = Resolver(folder, env, _stores(raw, folder))
     config: SiteConfig | None = None
@@ -154,6 +154,6 @@ def _prune(raw: dict[str, Any], place: tuple[str | int, ...]) -> bool:
     if isinstance(here, dict) and place and here.pop(place[-1], None) is not None:
         return True
     block = raw.get(str(place[0])) if place else None
-    if len(place) >= 2 and isinstance(block, dict) and block.pop(place[1], None) is not None:
-        return True
+    if len(place) >= 2 and isinstance(block, dict):
+        return block.pop(place[1], None) is not None
     return bool(place) and raw.pop(str(place[0]), None) is not None
