@@ -125,6 +125,8 @@ def mapped(new: NewDelivery) -> Mapped:
 
 def intake(a: Acceptance) -> Intake:
     """Raises: TypeError, ValueError when a value cannot be stored."""
+    if len(a.deliveries) > 999:
+        raise ValueError("a message can have 999 deliveries")
     e = a.envelope
     if e is None:
         kind = message_id = sender = ""

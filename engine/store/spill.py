@@ -98,5 +98,5 @@ class Spill:
                     if not self._used(name):
                         self._files.remove(name)
                 except (OSError, StoreError):
-                    # It only takes room; the sweep at the next start takes it.
+                    # It takes room and does no other harm.
                     log.warning("store.file_left")

@@ -31,7 +31,7 @@ from engine.store.files import PayloadFiles
 from engine.store.pending import Wake, Write, complete
 from engine.store.rows import Intake, Mapped, Routing, intake, mapped, verdict_columns
 from engine.store.spill import Spill
-from engine.store.sqlite_changes import Kind
+from engine.store.sqlite_group import Kind
 from engine.store.sqlite_reader import Reader
 from engine.store.sqlite_schema import connect, make_place, migrate
 from engine.store.sqlite_writer import Writer
@@ -133,7 +133,7 @@ class SqliteStore:
         if any(len(new.body) > limit for new in load.mapped):
             contents += [(new.sha256, new.body) for new in load.mapped if len(new.body) > limit]
             load = load._replace(mapped=tuple(self._filed(new) for new in load.mapped))
-        if not contents:
+        if not contents or self._writer.refusal is not None:
             self._writer.put(kind, load, write)  # type: ignore[arg-type]
             return write
         names = [self._files.name(sha256) for sha256, _ in contents]
@@ -219,9 +219,10 @@ class SqliteStore:
         return self._put(Kind.REVISION, (revision, description, now))
 
     def close(self) -> None:
-        self._closed = True
         self._spill.close()
         self._writer.close()
+        self._closed = True
+        self._spill.close()
         self._reader.close()
         # It fails with a reader elsewhere, a full disk, or closed before; the log is then read at the next start.
         with suppress(sqlite3.Error):

@@ -49,11 +49,13 @@ DROP_UNROUTED = Many("WITH v (seq) AS (", 1, ") DELETE FROM unrouted WHERE seq I
 IDENTITY = "SELECT seq, expires FROM identity WHERE identity = ?"
 TAKE_IDENTITY = "UPDATE identity SET seq = ?, expires = ? WHERE identity = ?"
 FIRST_MESSAGE = "SELECT id, sha256, answer FROM message WHERE seq = ?"
-PLACE = """
-SELECT m.seq, m.channel,
-       coalesce((SELECT max(number) FROM verdict v WHERE v.seq = m.seq), 0),
-       coalesce((SELECT max(id) FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999), m.seq * 1000)
-FROM message m WHERE m.id = ?"""
+# One row for all, since each row that is fetched costs the interpreter lock.
+PLACES = """
+SELECT json_group_array(json_array(
+  m.id, m.seq, m.channel,
+  coalesce((SELECT max(number) FROM verdict v WHERE v.seq = m.seq), 0),
+  coalesce((SELECT max(id) FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999), m.seq * 1000)))
+FROM json_each(?) j CROSS JOIN message m ON m.id = j.value"""
 SETTLE_ANSWER = "UPDATE message SET answer = ? WHERE id = ?"
 
 # --- what becomes of a delivery
@@ -88,7 +90,11 @@ DROP_PAYLOAD = Many(
 FILES_OF = """
 SELECT p.file FROM delivery d JOIN payload p ON p.id = d.payload
 WHERE d.id IN (SELECT value FROM json_each(?)) AND p.file IS NOT NULL"""
-SETTLE_ANSWER_OF = "UPDATE message SET answer = ? WHERE seq = (SELECT seq FROM delivery WHERE id = ?)"
+SETTLE_ANSWERS = Many(
+    "UPDATE message SET answer = v.answer FROM (SELECT column1 AS delivery, column2 AS answer FROM (",
+    2,
+    ")) AS v WHERE message.seq = v.delivery / 1000",
+)
 STANDING = "SELECT state, payload IS NOT NULL FROM delivery WHERE id = ?"
 RETRY = (
     "UPDATE delivery SET state = 'ready', due = ?, reason = 'retry', hint = '', last_code = '', same_code = 0 "

@@ -18,7 +18,8 @@ from queue import Empty, SimpleQueue
 from engine import log
 from engine.errors import StoreError
 from engine.store.pending import Wake, Write, complete
-from engine.store.sqlite_changes import Changes, Item, Kind, Results
+from engine.store.sqlite_changes import Changes
+from engine.store.sqlite_group import Item, Kind, Numbers, Results
 
 ROWS_AT_ONCE = 1024
 BYTES_AT_ONCE = 32 << 20
@@ -39,7 +40,8 @@ class Writer:
         self._wake = wake
         self._freed = freed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
-        self._changes = Changes(connection)
+        self._numbers = Numbers()
+        self._changes = Changes(connection, self._numbers)
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -109,50 +111,46 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[Item]) -> Results:
-        changes = self._changes
-        before = (changes.seq, changes.payload)
+        numbers = self._numbers
+        mark = numbers.mark()
         try:
             self._begin()
-            before = (changes.seq, changes.payload)
+            mark = numbers.mark()
             try:
-                results = changes.apply(group)
+                results = self._changes.apply(group)
             except Exception as error:
                 if not _alone(error):
                     raise
                 self._connection.execute("ROLLBACK")
-                changes.seq, changes.payload = before
-                changes.files.clear()
+                numbers.back(mark)
                 self._begin()
                 results = self._one_by_one(group)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            changes.seq, changes.payload = before
-            changes.files.clear()
+            numbers.back(mark)
             return [(write, self._failed(error)) for _, _, write in group]
         self.commits += 1
-        if changes.files:
-            self._freed(changes.files)
-            changes.files = []
+        if numbers.files:
+            self._freed(numbers.files)
+            numbers.files = []
         return results
 
     def _begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
-        self._changes.refresh()
+        self._numbers.refresh(self._connection)
 
     def _one_by_one(self, group: list[Item]) -> Results:
         results: Results = []
-        changes = self._changes
         for item in sorted(group, key=lambda item: min(item[0], Kind.SENDING)):
-            before = (changes.seq, changes.payload, len(changes.files))
+            mark = self._numbers.mark()
             self._connection.execute("SAVEPOINT one")
             try:
-                results += changes.apply([item])
+                results += self._changes.apply([item])
             except Exception as error:
                 if not _alone(error):
                     raise
                 self._connection.execute("ROLLBACK TO one")
-                changes.seq, changes.payload = before[:2]
-                del changes.files[before[2] :]
+                self._numbers.back(mark)
                 results.append((item[2], _refused(error)))
             self._connection.execute("RELEASE one")
         return results
