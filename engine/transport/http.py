@@ -8,7 +8,6 @@ the config says, or nowhere.
 from __future__ import annotations
 
 import asyncio
-import errno
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
@@ -140,7 +139,7 @@ def failure(error: BaseException, sent: bool) -> HttpFailure:
         return HttpFailure("http.connect_timeout", sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
         # A connection that was made and lost before the first request byte was lost in the TLS handshake.
-        lost = error.os_error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
+        lost = isinstance(error.os_error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
         return HttpFailure("http.tls" if lost else "http.refused", sent=False)
     if isinstance(error, TimeoutError):
         return HttpFailure("http.timeout" if sent else "http.connect_timeout", sent=sent)
