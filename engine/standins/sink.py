@@ -1,8 +1,10 @@
 """A dumb recording sink: takes every HTTP request, keeps the exact body, and says at once that all went well.
 
 For the crash oracle (what really left the engine) and for measuring: it parses no FHIR. The answer is one fixed empty
-transaction-response. A record is `length(8, big endian) sha256(32) body`; each is written with one call, in order of
-arrival and before its answer, so the file survives the end of the process at any moment.
+transaction-response; a GET is answered 404, for it holds nothing.
+
+A record is `length(8, big endian) sha256(32) body`; each is written with one call, in order of arrival and before its
+answer, so the file survives the end of the process at any moment.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ _BODY = b'{"resourceType":"Bundle","type":"transaction-response"}'
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: " + str(len(_BODY)).encode() + b"\r\n"
 )
+_NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n"
 _KEPT_OPEN = _ANSWER + b"\r\n" + _BODY
 _CLOSED = _ANSWER + b"Connection: close\r\n\r\n" + _BODY
 _HEAD = struct.Struct(">Q32s")
@@ -72,7 +75,8 @@ class _Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        if self._parser.get_method() == b"POST" or self._body:
+        reading = self._parser.get_method() in (b"GET", b"HEAD")
+        if not reading:
             body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             if self._record is not None:
                 record = _HEAD.pack(len(body), hashlib.sha256(body).digest()) + body
@@ -82,7 +86,10 @@ class _Connection(asyncio.Protocol):
             self._tally.bytes += len(body)
         if self._transport is not None:
             keep = self._parser.should_keep_alive()
-            self._transport.write(_KEPT_OPEN if keep else _CLOSED)
+            if reading:
+                self._transport.write(_NOTHING + (b"\r\n" if keep else b"Connection: close\r\n\r\n"))
+            else:
+                self._transport.write(_KEPT_OPEN if keep else _CLOSED)
             if not keep:
                 self._transport.close()
 

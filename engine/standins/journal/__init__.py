@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.clock import Clock, SystemClock
 from engine.message import Issue
 from engine.standards.fhir import Resource
+from engine.standards.fhir.validator import validate as validate_r4
 
 Validate = Callable[[Resource], Sequence[Issue]]
 """What is not R4 about a resource; empty when nothing is."""
@@ -49,7 +50,7 @@ class Options:
     state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
     new_id: Callable[[], str] | None = None
-    validate: Validate | None = None
+    validate: Validate | None = validate_r4
     faults: tuple[dict[str, str | float | int], ...] = ()
 
 

@@ -54,6 +54,21 @@ def entries_of(bundle: Resource, types: frozenset[str]) -> tuple[list[Asked], li
     return asked, wrong
 
 
+_STAND_IN = {"request": {"method": "GET", "url": "metadata"}}
+
+
+def envelope(bundle: Resource, wrong: Sequence[Refused | None]) -> Resource:
+    """The Bundle without its resources, which are looked at one by one when their links are in place, and without
+    what is refused already."""
+    if not wrong:
+        return bundle
+    entries = [
+        {name: value for name, value in entry.items() if name != "resource"} if refused is None else _STAND_IN
+        for entry, refused in zip(bundle["entry"], wrong, strict=True)
+    ]
+    return {**bundle, "entry": entries}
+
+
 def _unread(place: str) -> Asked:
     from_nothing = parse_url("Basic", frozenset())
     return Asked("", from_nothing, place=place)

@@ -15,7 +15,12 @@ from engine.standins.journal.links import Slot, local
 from engine.standins.journal.r4 import TYPES
 from engine.standins.journal.store import Store, Version
 
-_ISSUE_TYPE = {"required": "required", "invariant": "invariant", "code": "code-invalid", "binding": "code-invalid"}
+_ISSUE_TYPE = {
+    "fhir.required": "required",
+    "fhir.invariant": "invariant",
+    "fhir.code": "code-invalid",
+    "fhir.lexical": "value",
+}
 
 
 @contextmanager
@@ -62,7 +67,7 @@ def check_r4(resource: dict[str, Any], validate: Validate) -> None:
 
 
 def _remark(issue: Issue) -> Remark:
-    code = next((word for part, word in _ISSUE_TYPE.items() if part in issue.code), "structure")
+    code = _ISSUE_TYPE.get(issue.code, "structure")
     severity = {Severity.ERROR: "error", Severity.WARNING: "warning"}.get(issue.severity, "information")
     return Remark(code, issue.text, issue.place, severity)
 

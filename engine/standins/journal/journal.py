@@ -10,7 +10,8 @@ from typing import Any
 from engine.standards.fhir import Resource
 from engine.standins.journal import Options, Refused, Remark
 from engine.standins.journal.asked import Asked, Reply
-from engine.standins.journal.bundles import entries_of, response
+from engine.standins.journal.bundles import entries_of, envelope, response
+from engine.standins.journal.checks import check_r4
 from engine.standins.journal.conditional import Resolver
 from engine.standins.journal.ledger import Ledger
 from engine.standins.journal.reads import Reader
@@ -47,10 +48,12 @@ class Journal:
             raise Refused(400, Remark("value", "the address of the server takes batches and transactions only"))
         kind: str = bundle["type"]
         entries, wrong = entries_of(bundle, self.rules.types)
+        for refused in wrong:
+            if refused is not None and kind == "transaction":
+                raise refused
+        if self.transactions.validate is not None:
+            check_r4(envelope(bundle, wrong), self.transactions.validate)
         if kind == "transaction":
-            for refused in wrong:
-                if refused is not None:
-                    raise refused
             replies = self.transactions.perform(entries, kind, self.reader.read)
             return response(kind, replies, with_resources)
         answers = [refused or self._entry(entry) for entry, refused in zip(entries, wrong, strict=True)]

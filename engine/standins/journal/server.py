@@ -38,6 +38,15 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own, but it does not sleep through the word to stop."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864_000
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.told.wait(), 0.1)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -62,6 +71,7 @@ class RunningJournal:
         """Close connections and the state file."""
         self._server.should_exit = True
         self._server.force_exit = True
+        self._server.told.set()
         await self._task
         self.journal.close()
 
