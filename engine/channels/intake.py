@@ -82,17 +82,24 @@ class ChannelIntake:
         waits = self.plan.after is After.DELIVERED and positive(verdict)
         spelled = self._spell(received.raw, verdict.answer, received.micros)
         acceptance = self._acceptance(received, verdict, b"" if waits else spelled)
-        pending = self.store.accept(acceptance)
-        if verdict.deliveries:
-            pending.add_done(lambda: self._offer(acceptance, pending.result(), waits))
-        result = await pending
-        if isinstance(result, Duplicate):
-            return await self._duplicate(received, verdict, result)
-        if verdict.row is None:
-            self.ring()
-        if waits:
-            return await self._settle(received, verdict, result, spelled)
-        return spelled if answers.owed(verdict.envelope, verdict.answer) else b""
+        if waits:  # before the commit: a repeat in the same commit must find it
+            self._settling[received.id] = asyncio.get_running_loop().create_future()
+        try:
+            pending = self.store.accept(acceptance)
+            if verdict.deliveries:
+                pending.add_done(lambda: self._offer(acceptance, pending.result(), waits))
+            result = await pending
+            if isinstance(result, Duplicate):
+                return await self._duplicate(received, verdict, result)
+            if verdict.row is None:
+                self.ring()
+            if waits:
+                return await self._settle(received, verdict, result, spelled)
+            return _if_owed(verdict, verdict.answer, spelled)
+        finally:
+            settling = self._settling.pop(received.id, None)
+            if settling is not None and not settling.done():
+                settling.set_result(self._spell(received.raw, answers.failed("deadline"), received.micros))
 
     def _acceptance(self, received: Received, verdict: Verdict, answer: bytes) -> Acceptance:
         plan = self.plan
@@ -130,7 +137,7 @@ class ChannelIntake:
             )
         else:
             spelled = first.answer
-        return spelled if answers.owed(verdict.envelope, verdict.answer) else b""
+        return _if_owed(verdict, verdict.answer, spelled)
 
     async def _reused(self, received: Received, verdict: Verdict) -> bytes:
         """The id of another message: kept for a person to decide, answered negatively, alarmed."""
@@ -138,24 +145,22 @@ class ChannelIntake:
         spelled = self._spell(received.raw, held.answer, received.micros)
         await self.store.accept(self._acceptance(received, held, spelled))
         log.error("id_reused", channel=self.plan.name, message=received.id)
-        return spelled
+        return _if_owed(verdict, held.answer, spelled)
 
     async def _settle(self, received: Received, verdict: Verdict, result: Accepted, spelled: bytes) -> bytes:
         """`ack.after: delivered`: wait for the required destinations, at most until the deadline."""
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._settling[received.id] = future
         required = [id for id, new in zip(result.deliveries, verdict.deliveries, strict=True) if new.required]
+        answer = await self._outcome(required, verdict)
+        told = spelled if answer is verdict.answer else self._spell(received.raw, answer, received.micros)
         try:
-            answer = await self._outcome(required, verdict)
-            told = spelled if answer is verdict.answer else self._spell(received.raw, answer, received.micros)
             await self.store.settle_answer(received.id, told)
         except StoreError:
-            told = self._spell(received.raw, answers.failed("deadline", verdict.envelope), received.micros)
-        finally:
-            del self._settling[received.id]
-        if not future.done():
-            future.set_result(told)
-        return told
+            answer = answers.failed("deadline", verdict.envelope)
+            told = self._spell(received.raw, answer, received.micros)
+        settling = self._settling[received.id]
+        if not settling.done():
+            settling.set_result(told)
+        return _if_owed(verdict, answer, told)
 
     async def _outcome(self, required: Sequence[int], verdict: Verdict) -> Answer:
         watched = [self.dispatcher.watch(delivery) for delivery in required]
@@ -187,6 +192,11 @@ class ChannelIntake:
         """The answer in the sender's standard, under a control id of our own."""
         self._control = (self._control + 1) % 1_000_000
         return self.plan.standard.acknowledge(raw, answer, f"B{micros}{self._control:06d}"[-20:], micros)
+
+
+def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> bytes:
+    """The answer where MSH-15 and MSH-16 want one, else nothing."""
+    return spelled if answers.owed(verdict.envelope, answer) else b""
 
 
 def offer(dispatcher: Dispatcher, acceptance: Acceptance, result: Accepted) -> None:

@@ -64,6 +64,9 @@ def judge(received: Received, plan: Plan) -> Verdict:
         row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
         answer = answers.refused(envelope, refusal.issues, _kind(plan, refusal.reject))
         return Verdict(row, answer, envelope, sha256=sha256)
+    except Exception as error:  # a fault of ours: the message is kept for a person, its neighbours go on
+        row = VerdictRow(plan.revision, "quarantined", "fault." + type(error).__name__)
+        return Verdict(row, answers.failed("fault", envelope), envelope, sha256=sha256)
 
 
 def peek(received: Received, plan: Plan) -> Verdict:

@@ -192,9 +192,8 @@ def _print_detail(detail: MessageDetail) -> None:
         print(f"{head}  {delivery.reason}{due}".rstrip())
         for attempt in (each for each in detail.attempts if each.delivery == delivery.id):
             milliseconds = (attempt.ended - attempt.started) // 1000
-            print(
-                f"  {attempt.number:>3}. {words.when(attempt.started)}  {milliseconds:>6} ms  {attempt.code}  {attempt.detail}"
-            )
+            took = f"{milliseconds:>6} ms  {attempt.code}  {attempt.detail}"
+            print(f"  {attempt.number:>3}. {words.when(attempt.started)}  {took}".rstrip())
 
 
 def _person(reason: str) -> again.Person:

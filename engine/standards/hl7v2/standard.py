@@ -20,6 +20,10 @@ class Hl7v2:
 
     name = "hl7v2"
 
+    @property
+    def media_type(self) -> str:
+        return "x-application/hl7-v2+er7"
+
     def split(self, raw: bytes) -> Sequence[bytes]:
         return split(raw)
 
