@@ -18,7 +18,7 @@ from engine.channels.channel import Channel
 from engine.channels.conditions import column_in, parsed, used
 from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
-from engine.channels.scalars import did_you_mean
+from engine.channels.scalars import did_you_mean, nearest
 from engine.channels.site import Site
 from engine.channels.systems import Hl7v2Sender
 from engine.channels.tables import site_tables
@@ -145,7 +145,7 @@ class _Linter:
                 wanted.append(((*here, "destinations", name, "mapping"), part.mapping))
         for path, mapping in wanted:
             if mapping not in known:
-                hint = did_you_mean(mapping, known) or "it is looked for under mappings/"
+                hint = nearest(mapping, known) or f"it is looked for as mappings/{mapping}.yaml"
                 yield self.at(path, "E201", f"unknown mapping '{mapping}'", hint)
         taken: dict[str, str] = {}
         for index, mapping in enumerate(channel.mapping):
@@ -169,7 +169,7 @@ class _Linter:
             for name in names:
                 if name not in channel.fields and not self.predeclared(name):
                     path = (*here, "dedup", "key") if key == "dedup" else (*here, key)
-                    hint = did_you_mean(name, channel.fields) or "declare it under fields:, or write MSH-10"
+                    hint = nearest(name, channel.fields) or "declare it under fields:, or write MSH-10"
                     yield self.at(self.item(path, name), "E205", f"unknown field '{name}'", hint)
 
     def item(self, path: Steps, name: str) -> Steps:
@@ -199,6 +199,6 @@ class _Linter:
                 continue
             for use in used(expression):
                 if use.declared and use.name not in channel.fields:
-                    hint = did_you_mean(use.name, channel.fields) or "declare it under fields:"
+                    hint = nearest(use.name, channel.fields) or "declare it under fields:"
                     where = self.site.file, node.line, column_in(node, use.column)
                     yield Finding("E205", *where, f"unknown field '{use.name}'", hint)

@@ -43,15 +43,18 @@ def refusal(code: str, text: str, suggestion: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": text, "suggestion": suggestion})
 
 
-def did_you_mean(written: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?`, or the choices where nothing is near and they are few."""
+def nearest(written: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?`, or nothing where nothing is near."""
     names = sorted(set(known))
     near = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
-    if not near:
-        near = [name for name in names if name.casefold() == written.casefold()][:1]
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""
+    near = near or [name for name in names if name.casefold() == written.casefold()][:1]
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def did_you_mean(written: str, known: Iterable[str]) -> str:
+    """The nearest, or the choices where nothing is near and they are few."""
+    names = sorted(set(known))
+    return nearest(written, names) or (f"known: {', '.join(names)}" if 0 < len(names) <= 30 else "")
 
 
 def _duration(value: Any) -> float:
