@@ -105,7 +105,7 @@ MISTAKES = [
     pytest.param(
         HEAD + CHANNEL + "    dedup: {key: [MSH-10, ▸PID-3]}\n", "E205", "MSH-10", id="unknown duplicate field"
     ),
-    pytest.param(HEAD + CHANNEL + "    order_by: ▸visit\n", "E205", "ward", id="unknown field, one name"),
+    pytest.param(HEAD + CHANNEL + "    order_by: ▸visit\n", "E205", "declare it", id="unknown field, one name"),
     pytest.param(
         with_destination(
             "      j: {system: journal, when: \"▸evnt = 'A01'\"}\n", "    route: {unmatched: store_only}\n"
