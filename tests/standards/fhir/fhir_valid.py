@@ -195,7 +195,7 @@ OTHERS: dict[str, Json] = {
     "Binary": {"contentType": "text/plain", "data": "TVNI"},
     "Parameters": {
         "parameter": [
-            {"name": "a", "part": [{"name": "b", "valueUuid": "urn:uuid:" + "0" * 8 + "-0000-0000-0000-" + "0" * 12}]}
+            {"name": "a", "part": [{"name": "b", "valueUuid": "urn:uuid:0c2d0001-0000-4000-8000-000000000001"}]}
         ]
     },
     "OperationOutcome": {"issue": [{"severity": "error", "code": "invalid"}]},

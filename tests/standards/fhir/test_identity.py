@@ -1,0 +1,64 @@
+"""Ids that say nothing about whom they mean, and criteria that survive any identifier."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import unquote
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.standards.fhir import Identity
+from engine.standards.fhir.identity import criterion, identifier_shape, resource_id
+
+KEY = b"k" * 32
+FNR = "urn:oid:2.16.578.1.12.4.1.4.1"
+texts = st.text(max_size=40)
+
+
+@given(texts, texts)
+def test_an_id_is_a_uuid_of_version_8_in_lower_case(system: str, value: str) -> None:
+    text = resource_id(KEY, "Patient", Identity(system, value))
+    assert text == str(uuid.UUID(text))
+    assert uuid.UUID(text).version == 8
+    assert uuid.UUID(text).variant == uuid.RFC_4122
+
+
+def test_the_same_identity_gives_the_same_id_in_every_engine() -> None:
+    assert resource_id(KEY, "Patient", Identity(FNR, "13815897247")) == "d36e551b-a45a-8bae-9641-9d0ecdd36b9c"
+
+
+def test_type_system_value_and_key_each_give_another_id() -> None:
+    ids = {
+        resource_id(KEY, "Patient", Identity(FNR, "13815897247")),
+        resource_id(KEY, "Person", Identity(FNR, "13815897247")),
+        resource_id(KEY, "Patient", Identity(FNR + "1", "13815897247")),
+        resource_id(KEY, "Patient", Identity(FNR, "03882049433")),
+        resource_id(b"j" * 32, "Patient", Identity(FNR, "13815897247")),
+    }
+    assert len(ids) == 5
+
+
+def test_whether_an_identity_is_derived_does_not_change_the_id() -> None:
+    assert resource_id(KEY, "Patient", Identity("a", "b")) == resource_id(KEY, "Patient", Identity("a", "b", True))
+
+
+@given(texts, texts)
+def test_a_criterion_is_one_parameter_with_one_bar(system: str, value: str) -> None:
+    text = criterion("identifier", system, value)
+    assert text.count("=") == 1 and text.count("?") == text.count("#") == text.count("&") == 0
+    assert " " not in text and text.isascii()
+    plain = unquote(text.partition("=")[2]).replace("\\\\", "\x00").replace("\\|", "\x01")
+    assert plain.count("|") == 1
+
+
+def test_a_criterion_escapes_what_search_gives_a_meaning() -> None:
+    assert criterion("identifier", FNR, "13815897247") == f"identifier={FNR}%7C13815897247"
+    assert criterion("identifier", "urn:x", "a,b|c$d\\e &æ") == (
+        "identifier=urn:x%7Ca%5C%2Cb%5C%7Cc%5C%24d%5C%5Ce%20%26%C3%A6"
+    )
+
+
+def test_the_table_says_which_types_have_an_identifier() -> None:
+    shapes = {name: identifier_shape(name) for name in ("Patient", "Bundle", "Provenance", "Binary", "NoSuchType")}
+    assert shapes == {"Patient": "list", "Bundle": "one", "Provenance": "none", "Binary": "none", "NoSuchType": "none"}
