@@ -21,7 +21,7 @@ from engine.channels.policies import BUILT_IN
 from engine.channels.scalars import did_you_mean, nearest
 from engine.channels.site import Site
 from engine.channels.systems import Hl7v2Sender
-from engine.channels.tables import site_tables
+from engine.channels.tables import every_table
 from engine.errors import ConfigError, Finding
 
 CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213"}
@@ -104,7 +104,7 @@ class _Linter:
         known |= {f"{name}.{column}" for name, part in self.config.tables.items() for column in part.columns}
         known |= self.around.named.get("tables", frozenset())
         try:
-            site_tables(self.site)
+            every_table(self.site)
         except ConfigError as error:
             return known, error.findings
         return known, ()

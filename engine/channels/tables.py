@@ -19,7 +19,16 @@ from engine.errors import ConfigError, Finding
 Pairs = Mapping[str, str]
 
 
-def site_tables(site: Site) -> dict[str, Pairs]:
+def site_tables(site: Site, wanted: Mapping[str, str]) -> dict[str, Pairs]:
+    """What a channel lays under its mappings' tables: `wanted` is a mapping's name for a table, and the site's.
+
+    Raises: ConfigError as `every_table`; KeyError for a table that the linter would have refused (E201).
+    """
+    tables = every_table(site) if wanted else {}
+    return {inner: tables[outer] for inner, outer in wanted.items()}
+
+
+def every_table(site: Site) -> dict[str, Pairs]:
     """Every table by name, and by `name.column` where it comes from a file; `name` alone is its first column.
 
     Raises: ConfigError (E210 a file that cannot be used, E211 a code twice) with every finding.
@@ -40,16 +49,6 @@ def site_tables(site: Site) -> dict[str, Pairs]:
     if findings:
         raise ConfigError(findings)
     return tables
-
-
-def channel_tables(site: Site, channel: str) -> dict[str, Pairs]:
-    """What a channel lays under its mappings' tables: the mapping's name for it, and the pairs.
-
-    Raises: ConfigError as `site_tables`; KeyError for a table that the linter would have refused (E201).
-    """
-    wanted = site.config.channels[channel].tables
-    tables = site_tables(site) if wanted else {}
-    return {inner: tables[outer] for inner, outer in wanted.items()}
 
 
 def tables_revision(tables: Mapping[str, Pairs]) -> str:
