@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from engine.channels.channel import Channel
 from engine.channels.site import Site
@@ -81,7 +81,7 @@ def destination_of(site: Site, name: str, policy: Policy) -> Destination:
             )
         )
     if isinstance(system, FileSystem):
-        return FileDestination(FileSettings(str(site.beside(system.path)), PurePath(system.name).suffix))
+        return FileDestination(FileSettings(str(site.beside(system.path)), system.suffix))
     file, line, column = site.where(("systems", name))
     text = f"system '{name}' of type {system.type} sends, it cannot receive"
     raise ConfigError([Finding("E201", file, line, column, text, "name a system of type fhir or file")])
