@@ -3,7 +3,7 @@
 `mention` entries (`PUT Type/id` with `ifNoneMatch: *`, meaning only if there is none) are settled before the send: what
 exists there already is left out and referred to, so that a resource met in passing never overwrites a better one.
 Why: R4 gives `ifNoneMatch` on PUT no meaning, and servers differ; asking first is right on all of them. The marker
-stays on what is sent, for those that honour it. The dispatcher keeps apart two deliveries that could race for one id.
+stays on what is sent, for those that honour it. Of deliveries that would create the same id at once, one goes first.
 FHIR R4, 3.1.0.11; decisions 11 and 18.
 """
 
@@ -18,7 +18,7 @@ from engine.clock import Clock, SystemClock
 from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Transient
 from engine.destinations import Shipment
 from engine.destinations.fhir_bundle import MARK, Bundle
-from engine.destinations.fhir_known import Existence, Known
+from engine.destinations.fhir_known import Existence, Known, Turns
 from engine.destinations.fhir_outcome import outcome_of, outcome_of_failure
 from engine.transport.http import Authorization, HttpClient, HttpFailure, HttpResponse, HttpSettings
 
@@ -56,6 +56,7 @@ class FhirDestination:
             )
         )
         self._known = Known(_KNOWN_MOST)
+        self._turns = Turns()
         self._existence = Existence(self._client, self._url, _HEADERS)
 
     @property
@@ -82,23 +83,24 @@ class FhirDestination:
         return await self._deliver_settled(bundle)
 
     async def _deliver_settled(self, bundle: Bundle) -> Outcome:
-        mentions = bundle.mentions()
-        recalled = frozenset(each for each in mentions if each in self._known)
-        existing = await self._existing(mentions, recalled)
-        if not isinstance(existing, frozenset):
-            return existing
-        outcome = await self._send_without(bundle, existing)
-        if recalled and isinstance(outcome, Permanent) and outcome.code in _STALE_CODES:
-            # What we remembered may have been deleted there since: ask, and only if so send once more.
-            self._known.forget(mentions)
-            fresh = await self._existing(mentions, frozenset())
-            if isinstance(fresh, frozenset) and fresh != existing:
-                outcome = await self._send_without(bundle, fresh)
-        if isinstance(outcome, Delivered):
-            self._known.remember(bundle.written())
-        elif isinstance(outcome, (Transient, Permanent)) and outcome.code in ("http.409", "http.412"):
-            self._known.forget(mentions)
-        return outcome
+        async with self._turns.take(bundle.written(), self._known):
+            mentions = bundle.mentions()
+            recalled = frozenset(each for each in mentions if each in self._known)
+            existing = await self._existing(mentions, recalled)
+            if not isinstance(existing, frozenset):
+                return existing
+            outcome = await self._send_without(bundle, existing)
+            if recalled and isinstance(outcome, Permanent) and outcome.code in _STALE_CODES:
+                # What we remembered may have been deleted there since: ask, and only if so send once more.
+                self._known.forget(mentions)
+                fresh = await self._existing(mentions, frozenset())
+                if isinstance(fresh, frozenset) and fresh != existing:
+                    outcome = await self._send_without(bundle, fresh)
+            if isinstance(outcome, Delivered):
+                self._known.remember(bundle.written())
+            elif not isinstance(outcome, Ambiguous) and outcome.code in ("http.409", "http.412"):
+                self._known.forget(mentions)
+            return outcome
 
     async def _existing(self, mentions: tuple[str, ...], recalled: frozenset[str]) -> frozenset[str] | Outcome:
         unknown = [each for each in mentions if each not in recalled]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -47,6 +48,31 @@ class Known:
         """Whether these exist is to be asked again."""
         for reference in references:
             self._ids.pop(reference, None)
+
+
+class Turns:
+    """Of deliveries that write the same id, not known to exist yet, one goes after the other."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, asyncio.Future[None]] = {}
+
+    @asynccontextmanager
+    async def take(self, references: Sequence[str], known: Known) -> AsyncIterator[None]:
+        """Wait until nobody else is about to create one of `references`. All or nothing, so none wait in a ring."""
+        while waiting := {self._taken[each] for each in references if each in self._taken}:
+            await asyncio.wait(waiting)
+        new = [each for each in references if each not in known]
+        if not new:
+            yield
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._taken.update(dict.fromkeys(new, done))
+        try:
+            yield
+        finally:
+            for each in new:
+                del self._taken[each]
+            done.set_result(None)
 
 
 class Existence:

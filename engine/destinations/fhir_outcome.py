@@ -33,7 +33,8 @@ _CODES = re.compile(  # FHIR R4, value set issue-type
 )
 _PATH = re.compile(r"[A-Za-z][A-Za-z0-9]{0,40}(?:\[\d{1,4}\])?(?:\.[A-Za-z][A-Za-z0-9]{0,40}(?:\[\d{1,4}\])?){0,12}")
 _SAYS_SEVERAL = re.compile(
-    r"(?i)(?:multiple|several|more than one|\b\d+)\b.{0,60}?match|match.{0,60}?(?:multiple|several)"
+    r"(?i)\b(?:multiple|several|more than one)\b.{0,60}?match|match.{0,60}?\b(?:multiple|several|more than one)\b"
+    r"|\b(?:[2-9]|[1-9]\d{1,5}) (?:matches|resources)\b"
 )
 _MOST_SECONDS = 24 * 3600.0
 

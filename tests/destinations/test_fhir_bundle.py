@@ -1,0 +1,79 @@
+"""A Bundle cut at its entries keeps every other byte."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.destinations.fhir_bundle import Bundle
+
+IDS = st.uuids().map(str)
+TEXTS = st.text(max_size=20) | st.sampled_from(['"', "\\", '{"entry":[', '"request":{"ifNoneMatch":"*"}', "]}", "æøå"])
+
+
+@st.composite
+def bundles(draw) -> dict:
+    ids = draw(st.lists(IDS, unique=True, min_size=1, max_size=6))
+    entries = []
+    for each in ids:
+        kind = draw(st.sampled_from(["Patient", "Organization"]))
+        request = {"method": "PUT", "url": f"{kind}/{each}"}
+        if draw(st.booleans()):
+            request["ifNoneMatch"] = "*"
+        resource = {
+            "resourceType": kind,
+            "text": draw(TEXTS),
+            "ref": {"reference": f"urn:uuid:{draw(st.sampled_from(ids))}"},
+        }
+        parts = {"fullUrl": f"urn:uuid:{each}", "resource": resource, "request": request}
+        entries.append({name: parts[name] for name in draw(st.permutations(list(parts)))})
+    parts = {"resourceType": "Bundle", "type": "transaction", "note": draw(TEXTS), "entry": entries}
+    return {name: parts[name] for name in draw(st.permutations(list(parts)))}
+
+
+@given(bundles(), st.booleans(), st.data())
+def test_entries_that_exist_are_gone_and_the_rest_is_as_before(tree, spaced, data):
+    payload = json.dumps(tree, ensure_ascii=spaced, indent=1 if spaced else None).encode()
+    bundle = Bundle(payload)
+    mentioned = {each["request"]["url"] for each in tree["entry"] if "ifNoneMatch" in each["request"]}
+    assert set(bundle.mentions()) == mentioned
+    existing = frozenset(data.draw(st.sets(st.sampled_from(sorted(mentioned)))) if mentioned else ())
+    left = bundle.without(existing)
+    text = orjson.dumps(tree).decode()
+    for url in existing:
+        text = text.replace(f'"urn:uuid:{url.partition("/")[2]}"', f'"{url}"')
+    expected = orjson.loads(text)
+    expected["entry"] = [each for each in expected["entry"] if each["request"]["url"] not in existing]
+    if not expected["entry"]:
+        assert left == b""
+    else:
+        assert orjson.loads(left) == expected
+    if not existing:
+        assert left == payload
+
+
+def test_decimals_keep_their_digits():
+    entry = b'{"resource":{"resourceType":"Patient"},"request":{"method":"PUT","url":"Patient/1","ifNoneMatch":"*"}}'
+    value = b'{"resource":{"value":1.2300,"big":12345678901234567890.10,"e":1E3},"request":{"method":"POST","url":"X"}}'
+    bundle = Bundle(b'{"entry":[' + entry + b" , " + value + b"]}")
+    assert bundle.without(frozenset({"Patient/1"})) == b'{"entry":[' + value + b"]}"
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"not json", b'{"entry":{}}', b"\xff", b'{"entry":[{]}'])
+def test_what_is_no_bundle_is_a_value_error(payload):
+    with pytest.raises(ValueError):
+        Bundle(payload)
+
+
+def test_a_conditional_or_deep_url_is_no_mention():
+    entries = [
+        {"request": {"method": "PUT", "url": "Patient?identifier=1", "ifNoneMatch": "*"}},
+        {"request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=1"}},
+        {"request": {"method": "PUT", "url": "Patient/1/x", "ifNoneMatch": "*"}},
+        {},
+    ]
+    assert Bundle(orjson.dumps({"entry": entries})).mentions() == ()
