@@ -92,6 +92,9 @@ def _party(document: Er7Document, application: str, facility: str) -> Party:
 
 def _component(document: Er7Document, field: str, number: int) -> str:
     """Text of a component of the first repetition, its first sub-component; null and blanks are empty."""
+    if field.isalnum():
+        # No separator, escape or blank can be in it.
+        return field if number == 1 else ""
     separators = document.separators
     if separators.repetition:
         field = field.split(separators.repetition, 1)[0]

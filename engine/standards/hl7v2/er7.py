@@ -123,16 +123,18 @@ def _text(raw: bytes, charset: Charset, issues: list[Issue]) -> tuple[str, str]:
     """Text that begins with MSH, and the codec."""
     body = raw
     if not raw.startswith(b"MSH"):
-        mark, codec = byte_order_mark(raw.lstrip(_LEADING))
-        if mark:
-            issues.append(Issue(Severity.NOTE, "hl7.byte_order_mark", "a byte order mark stands before MSH"))
-            return _marked(raw.lstrip(_LEADING)[len(mark) :], codec, charset, issues)
         body = raw.lstrip(_LEADING)
-        if body is not raw and len(body) != len(raw):
+        for start in (raw, body):
+            mark, codec = byte_order_mark(start)
+            if mark:
+                issues.append(Issue(Severity.NOTE, "hl7.byte_order_mark", "a byte order mark stands before MSH"))
+                return _marked(start[len(mark) :], codec, charset, issues)
+        if len(body) != len(raw):
             issues.append(Issue(Severity.NOTE, "hl7.leading_bytes", "blanks or control bytes before MSH were skipped"))
         _require_header(body[:3].decode("latin-1"))
     if b"\x00" in body:
-        body = body.rstrip(b"\x00\r\n\x1a\x1c")
+        # Padding after the message, as some old senders leave it.
+        body = body.rstrip(b"\x00")
         if b"\x00" in body:
             raise InvalidMessage("a NUL byte stands in the message", code="hl7.nul", standard_code="102")
     name = claimed(body)

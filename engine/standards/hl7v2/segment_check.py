@@ -31,6 +31,7 @@ FORMS = {
 _WORDS = {"NM": "a number", "SI": "a sequence number", "DT": "a date", "TM": "a time of day", "DTM": "a time"}
 _TEXT = r"[^|~^]*+"
 _MOST_ISSUES = 20
+_MOST_REPETITIONS = 1000
 
 
 @lru_cache(maxsize=64)
@@ -122,7 +123,7 @@ def _field_departures(rule: FieldRule, value: str, at: str, separators: Separato
     repetitions = value.split(separators.repetition) if separators.repetition else [value]
     if rule.repeats and len(repetitions) > rule.repeats:
         yield _note("hl7.repetitions", f"{len(repetitions)} repetitions where {rule.repeats} may stand", at, "207")
-    for number, repetition in enumerate(repetitions, 1):
+    for number, repetition in enumerate(repetitions[:_MOST_REPETITIONS], 1):
         components = repetition.rstrip(separators.component).split(separators.component)
         if len(components) > rule.components:
             text = f"{len(components)} components where {rule.components} may stand"

@@ -86,9 +86,15 @@ def has_segment(version: str, name: str) -> bool:
 
 @lru_cache(maxsize=2048)
 def segment_rules(version: str, name: str) -> tuple[FieldRule, ...]:
-    """The fields of a segment, in order. Raises: KeyError where the version has no such segment."""
+    """The fields of a segment, in order; none where the table is damaged (ORO of 2.1).
+
+    Raises: KeyError where the version has no such segment.
+    """
     library = _library(version)
-    return tuple(_field_rule(library, number, field) for number, field in enumerate(library.SEGMENTS[name][1] or (), 1))
+    fields = [field for part in library.SEGMENTS[name][1:2] for field in part or ()]
+    if any(len(field) != 4 for field in fields):
+        return ()
+    return tuple(_field_rule(library, number, field) for number, field in enumerate(fields, 1))
 
 
 @lru_cache(maxsize=512)
