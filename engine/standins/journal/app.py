@@ -42,12 +42,10 @@ class Fhir:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         write = request.method in _KINDS and not request.url.path.endswith("/_search")
-        await misbehave(self.faults.meet(write), self.answer, scope, receive, send)
+        await misbehave(self.faults.meet(write), request, lambda body: self.answer(request, body), send)
 
-    async def answer(self, scope: Scope, receive: Receive) -> Response:
-        """Read one request whole and answer it in one step."""
-        request = Request(scope, receive)
-        body = await request.body()
+    def answer(self, request: Request, body: bytes) -> Response:
+        """Answer a request that has come whole, in one step."""
         try:
             return self._interact(request, body)
         except Refused as refused:

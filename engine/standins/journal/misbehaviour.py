@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from engine.standins.journal import Refused, Remark
 from engine.standins.journal.answers import refusal
@@ -25,17 +26,21 @@ _REFUSALS: dict[str, tuple[int, Remark]] = {
 }
 _HTML = "<!doctype html><title>proxy</title><p>This is no FHIR answer."
 
-Answer = Callable[[Scope, Receive], Awaitable[Response]]
+Answer = Callable[[bytes], Response]
 
 
-async def misbehave(fault: Fault | None, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request, well or as the fault says."""
+async def misbehave(fault: Fault | None, request: Request, answer: Answer, send: Send) -> None:
+    """Answer one request, well or as the fault says. A request that never comes whole is not acted upon."""
     kind = fault.kind if fault is not None else ""
-    if fault is None:
-        response = await answer(scope, receive)
-    elif kind == "break":
-        await _hang_up(scope, receive)
+    if kind == "break":
+        await _hang_up(request)
         return
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        return
+    if fault is None:
+        response = answer(body)
     elif kind in ("bad_gateway", "garbage"):
         response = HTMLResponse(_HTML, 502 if kind == "bad_gateway" else 200)
     elif kind in _REFUSALS and kind != "error_after_commit":
@@ -43,15 +48,15 @@ async def misbehave(fault: Fault | None, answer: Answer, scope: Scope, receive: 
     else:
         if kind == "slow":
             await asyncio.sleep(fault.delay)
-        response = await answer(scope, receive)
+        response = answer(body)
         if kind == "lose_response":
-            await _hang_up(scope, receive)
+            await _hang_up(request)
             return
         if kind == "error_after_commit":
             response = _refused(fault)
         elif kind == "drip":
             response = _dripping(response, fault.delay)
-    await response(scope, receive, send)
+    await response(request.scope, request.receive, send)
 
 
 def _refused(fault: Fault) -> Response:
@@ -62,10 +67,10 @@ def _refused(fault: Fault) -> Response:
     return refusal(Refused(status, remark), headers)
 
 
-async def _hang_up(scope: Scope, receive: Receive) -> None:
+async def _hang_up(request: Request) -> None:
     """Close the connection without a byte of an answer, and wait until it is closed."""
-    scope["extensions"][ABORT]["abort"]()
-    while (await receive())["type"] != "http.disconnect":
+    request.scope["extensions"][ABORT]["abort"]()
+    while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
