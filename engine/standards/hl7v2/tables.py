@@ -76,7 +76,10 @@ def structure_name(version: str, kind: str, event: str, stated: str) -> str:
     """The message structure: MSH-9.3 where the version has it, else what type and event imply, "" for none."""
     messages = _library(version).MESSAGES
     own = f"{kind}_{event}" if event else kind
-    return next((name for name in (stated, own, _STRUCTURES.get(own, "")) if name in messages), "")
+    shared = _STRUCTURES.get(own, "")
+    # Before 2.3.1 there is no ADT_A05: person messages have the shape of an admission.
+    candidates = (stated, own, shared, "ADT_A01" if shared == "ADT_A05" else "")
+    return next((name for name in candidates if name in messages), "")
 
 
 def has_segment(version: str, name: str) -> bool:

@@ -1,0 +1,319 @@
+"""Conformance against hl7apy as the oracle: what it builds must match, what is broken on purpose must not.
+
+Departures are notes with an exact place; none ever stops a message.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Any
+
+import pytest
+from hl7apy import load_library
+from hl7apy.core import Message
+from hl7apy.parser import parse_message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.message import Issue, Severity
+from engine.standards import Charset
+from engine.standards.hl7v2 import segment_check, structure_check
+from engine.standards.hl7v2.conformance import conformance
+from engine.standards.hl7v2.er7 import read
+from engine.standards.hl7v2.tables import has_segment, nearest_version, segment_rules, structure, structure_name
+
+ADT = [
+    "MSH|^~\\&|EPJ|KONTOR|JOURNAL|KOMMUNE|20240115103000||ADT^A01^ADT_A01|M1|P|2.5.1",
+    "EVN||20240115103000",
+    "PID|1||13815897247^^^&2.16.578.1.12.4.1.4.1&ISO^FNR~4711^^^HUS^MR||HANSEN^KARI||19581218|F",
+    "NK1|1|HANSEN^OLA",
+    "PV1|1|I|MED^101^1",
+    "AL1|1|DA|PEN",
+    "DG1|1||I10^Hypertensjon|||A",
+]
+ORU = [
+    "MSH|^~\\&|LAB|HUS|JOURNAL|KOMMUNE|20240115103000||ORU^R01^ORU_R01|M2|P|2.5.1",
+    "PID|1||4711^^^HUS^MR||HANSEN^KARI",
+    "PV1|1|O",
+    "ORC|RE",
+    "OBR|1|4711|4712|CBC^Blood count^L|||20240115",
+    "NTE|1||Fasting",
+    "OBX|1|NM|718-7^Hb^LN||13.5|g/dL|||||F",
+    "NTE|1||Checked",
+    "OBX|2|TX|TXT^Text^L||free ^ text|||||" + "|F",
+    "OBR|2|4711|4713|CRP^CRP^L",
+    "OBX|1|NM|1988-5^CRP^LN||5|mg/L|||||F",
+]
+
+
+def issues_of(lines: list[str], end: str = "\r") -> list[Issue]:
+    return list(conformance(read((end.join(lines) + end).encode(), Charset())))
+
+
+def found(lines: list[str]) -> list[tuple[str, str]]:
+    return [(issue.code, issue.place) for issue in issues_of(lines)]
+
+
+def changed(lines: list[str], number: int, old: str, new: str) -> list[str]:
+    assert old in lines[number]
+    return [line.replace(old, new, 1) if at == number else line for at, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize("lines", [ADT, ORU], ids=["ADT", "ORU"])
+def test_a_conforming_message_has_no_issues(lines: list[str]) -> None:
+    assert issues_of(lines) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            changed(ADT, 2, ADT[2].split("|")[3], ""), ("hl7.required", "PID[1]-3"), id="required field empty"
+        ),
+        pytest.param(changed(ADT, 2, "19581218", "19581318"), ("hl7.lexical", "PID[1]-7[1].1"), id="bad date"),
+        pytest.param(changed(ADT, 2, "PID|1", "PID|A"), ("hl7.lexical", "PID[1]-1[1].1"), id="not a number"),
+        pytest.param(changed(ADT, 2, "|19581218", "|19581218~19581219"), ("hl7.repetitions", "PID[1]-7"), id="repeats"),
+        pytest.param(changed(ADT, 4, "PV1|1|I", "PV1|1|I^X"), ("hl7.components", "PV1[1]-2[1]"), id="components"),
+        pytest.param([*ADT[:4], *ADT[5:]], ("hl7.sequence", "AL1[1]"), id="PV1 missing"),
+        pytest.param([*ADT[:2], ADT[3], ADT[2], *ADT[4:]], ("hl7.sequence", "NK1[1]"), id="out of order"),
+        pytest.param([*ADT, "XXX|1"], ("hl7.unknown_segment", "XXX[1]"), id="unknown segment"),
+        pytest.param([*ADT[:3], ADT[2], *ADT[3:]], ("hl7.sequence", "PID[2]"), id="two PID"),
+        pytest.param(ADT[:3], ("hl7.sequence", "PV1[1]"), id="ends too early"),
+        pytest.param(changed(ORU, 6, "|F", "|Q"), ("hl7.table", "OBX[1]-11[1].1"), id="code not in its table"),
+        pytest.param(
+            changed(ADT, 1, "EVN|", "EVN|" + "|" * 20 + "x"), ("hl7.extra_field", "EVN[1]-22"), id="extra field"
+        ),
+        pytest.param(changed(ADT, 0, "|M1|", "||"), ("hl7.required", "MSH[1]-10"), id="header field empty"),
+        pytest.param(changed(ADT, 0, "2.5.1", "2.9"), ("hl7.version", "MSH[1]-12"), id="unknown version"),
+        pytest.param(
+            changed(ADT, 0, "ADT^A01^ADT_A01", "XYZ^Q99"), ("hl7.structure_unknown", "MSH[1]-9"), id="unknown type"
+        ),
+    ],
+)
+def test_a_departure_is_found_at_its_place(lines: list[str], expected: tuple[str, str]) -> None:
+    assert expected in found(lines)
+    assert all(issue.severity is Severity.NOTE for issue in issues_of(lines))
+
+
+def test_a_missing_segment_is_named() -> None:
+    (issue,) = issues_of([*ADT[:4], *ADT[5:]])
+    assert (issue.text, issue.standard_code) == ("PV1 is missing before it", "100")
+
+
+def test_several_departures_are_all_found() -> None:
+    lines = changed(changed(changed(ORU, 1, "PID|1", "PID|A"), 6, "|F", "|?"), 6, "OBX|1", "OBX|x^y")
+    assert found(lines) == [
+        ("hl7.lexical", "PID[1]-1[1].1"),
+        ("hl7.components", "OBX[1]-1[1]"),
+        ("hl7.lexical", "OBX[1]-1[1].1"),
+        ("hl7.table", "OBX[1]-11[1].1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([*ADT[:3], "ZPI|1|x^y~z", *ADT[3:], "ZZZ"], id="Z segments anywhere"),
+        pytest.param(changed(ADT, 2, "|19581218", '|""'), id="null date"),
+        pytest.param([f"{line}||||||" for line in ADT], id="trailing separators"),
+        pytest.param(changed(ADT, 0, "^ADT_A01", ""), id="structure derived"),
+        pytest.param(
+            changed(changed(ADT, 0, "A01^ADT_A01", "A08"), 1, "EVN", "EVN"), id="A08 shares the structure of A01"
+        ),
+        pytest.param(changed(ADT, 2, "HANSEN^KARI", "HANSEN^KARI^^^^^^"), id="trailing components"),
+        pytest.param([line.replace("EVN", "evn") for line in ADT], id="lower case name"),
+    ],
+)
+def test_what_the_standard_allows_is_no_departure(lines: list[str]) -> None:
+    assert issues_of(lines) == []
+
+
+def test_other_separators_are_checked_as_well() -> None:
+    other = str.maketrans("|^~\\&", "#!@%*")
+    assert issues_of([line.translate(other) for line in ADT]) == []
+    broken = [line.translate(other) for line in changed(ADT, 2, "19581218", "19581318")]
+    assert found(broken) == [("hl7.lexical", "PID[1]-7[1].1")]
+
+
+@pytest.mark.parametrize(
+    ("stated", "nearest"),
+    [
+        ("2.5.1", "2.5.1"),
+        ("2.9", "2.8.2"),
+        ("2.3.2", "2.3.1"),
+        ("2.0", "2.1"),
+        ("", "2.5.1"),
+        ("3.0", "2.5.1"),
+        ("x", "2.5.1"),
+    ],
+)
+def test_an_unknown_version_is_checked_as_the_nearest(stated: str, nearest: str) -> None:
+    assert nearest_version(stated) == nearest
+
+
+@pytest.mark.parametrize("event", ["A02", "A03", "A04", "A08", "A11", "A13", "A28", "A31", "A40"])
+@pytest.mark.parametrize("version", ["2.3", "2.4", "2.5.1", "2.8"])
+def test_every_mapped_event_has_a_structure_in_every_version(version: str, event: str) -> None:
+    assert structure_name(version, "ADT", event, "")
+
+
+# The oracle: hl7apy's own objects, filled by its own rules.
+
+SAMPLE_OF = {"NM": "12.5", "SI": "1", "DT": "20240115", "TM": "1030", "DTM": "20240115103000", "TS": "20240115103000"}
+VERSIONS = ["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"]
+
+
+def built_segment(version: str, name: str, choose: random.Random) -> str:
+    """A segment with every required field and some others, each in the form its type has."""
+    values = [name]
+    for rule in segment_rules(version, name):
+        if not rule.required and choose.random() < 0.5:
+            values.append("")
+            continue
+        one = [SAMPLE_OF.get(rule.typed.get(c, ""), "x") for c in range(1, max(rule.components, 1) + 1)]
+        if rule.values:
+            one = [choose.choice(rule.values)]
+        repetitions = choose.randint(1, 2 if rule.repeats != 1 else 1)
+        values.append("~".join(["^".join(one[: choose.randint(1, len(one))])] * repetitions))
+    if name == "MSH":
+        values[1:3] = ["^~\\&"]
+    return "|".join(values)
+
+
+@given(st.sampled_from(VERSIONS), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_segments_with_every_type_in_its_form_match_and_are_not_walked(version: str, choose: random.Random) -> None:
+    name = choose.choice(sorted(n for n in load_library(version).SEGMENTS if has_segment(version, n) and n != "MSH"))
+    raw = built_segment(version, name, choose)
+
+    assert segment_check.matcher(version, name)(raw), raw
+    document = read((ADT[0] + "\r" + raw + "\r").encode(), Charset())
+    assert list(segment_check.departures(version, document.segments[1], document.separators)) == []
+
+
+@given(st.sampled_from(VERSIONS), st.randoms(use_true_random=False))
+@settings(max_examples=400, deadline=None)
+def test_what_the_walk_refuses_the_expression_does_not_match(version: str, choose: random.Random) -> None:
+    """The quick yes never overrules the exact no: a mutation that the walk sees must not match."""
+    name = choose.choice(sorted(n for n in load_library(version).SEGMENTS if has_segment(version, n) and n != "MSH"))
+    raw = list(built_segment(version, name, choose))
+    for _ in range(choose.randint(1, 3)):
+        at = choose.randrange(4, len(raw) + 1) if len(raw) >= 4 else len(raw)
+        raw[at : at + choose.randint(0, 2)] = choose.choice(
+            ["", "|", "^", "~", "&", "x", '""', "9", "||", "^^^^^^^^^^^^^x"]
+        )
+    text = "".join(raw)
+    if text[3:4] not in ("|", ""):
+        return
+    document = read((ADT[0] + "\r" + text + "\r").encode(), Charset())
+    (segment,) = document.segments[1:]
+    refused = list(segment_check.departures(version, segment, document.separators))
+    if refused:
+        assert segment_check.matcher(version, name)(segment.raw) is None, text
+
+
+def names_of(reference: Any, choose: random.Random) -> list[str]:
+    """Segment names of one message that the structure allows."""
+    names: list[str] = []
+    parts = [choose.choice(reference[1])] if reference[0] == "choice" else reference[1]
+    for name, inner, (least, most), kind in parts:
+        for _ in range(choose.randint(least, min(max(most, least), 2) if most >= 0 else 2)):
+            names += [name] if kind == "SEG" else names_of(inner, choose)
+    return names
+
+
+STRUCTURES = [
+    "ADT_A01",
+    "ADT_A02",
+    "ADT_A03",
+    "ADT_A05",
+    "ADT_A39",
+    "ORU_R01",
+    "OML_O21",
+    "ORM_O01",
+    "MDM_T02",
+    "VXU_V04",
+]
+
+
+@given(
+    st.sampled_from(STRUCTURES),
+    st.sampled_from(["2.4", "2.5", "2.5.1", "2.6", "2.8"]),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_order_that_the_structure_allows_has_no_issue(name: str, version: str, choose: random.Random) -> None:
+    messages = load_library(version).MESSAGES
+    if name not in messages:
+        return
+    names = names_of(messages[name], choose)
+    document = read((ADT[0] + "\r" + "".join(f"{n}|\r" for n in names[1:])).encode(), Charset())
+
+    assert structure_check.departures(version, name, document.segments) == []
+
+
+@given(st.sampled_from(STRUCTURES), st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_the_expression_over_names_never_accepts_what_the_walk_refuses(name: str, choose: random.Random) -> None:
+    names = names_of(load_library("2.5.1").MESSAGES[name], choose)
+    for _ in range(choose.randint(1, 3)):
+        at = choose.randrange(1, len(names) + 1)
+        names[at : at + choose.randint(0, 1)] = choose.choice([[], ["PID"], ["OBX"], ["NTE"], ["PV1"], ["ORC", "OBR"]])
+    document = read((ADT[0] + "\r" + "".join(f"{n}|\r" for n in names[1:])).encode(), Charset())
+    if structure_check.matcher("2.5.1", name)("".join(names)):
+        assert structure_check.departures("2.5.1", name, document.segments) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_definition_of_a_version_compiles(version: str) -> None:
+    library = load_library(version)
+    for name in ("MSH", "PID", "PV1", "OBR", "OBX", "NK1", "AL1", "DG1", "MRG", "ORC", "NTE", "EVN"):
+        assert segment_check.matcher(version, name)(name) is None or name not in ("MSH", "PID", "OBR")
+    for name in [name for name in library.MESSAGES if name.startswith(("ADT", "ORU", "ORM"))]:
+        assert structure(version, name).parts
+        assert structure_check.matcher(version, name)("ZZZ") is None
+
+
+def test_what_hl7apy_builds_and_validates_conforms() -> None:
+    message = Message("ADT_A01", version="2.5.1")
+    message.msh.msh_7 = "20240115103000"
+    message.msh.msh_9 = "ADT^A01^ADT_A01"
+    message.msh.msh_10 = "1"
+    message.msh.msh_11 = "P"
+    message.evn.evn_2 = "20240115103000"
+    message.pid.pid_3 = "4711^^^HUS^MR"
+    message.pid.pid_5 = "HANSEN^KARI"
+    message.pid.pid_7 = "19581218"
+    message.pv1.pv1_2 = "I"
+    message.validate()
+
+    assert list(conformance(read(message.to_er7().encode(), Charset()))) == []
+
+
+MUTATIONS = [
+    pytest.param(re.compile(r"(PID\|1\|\|)[^|]*"), r"\1", id="required PID-3 empty"),
+    pytest.param(re.compile(r"HANSEN\^KARI\|\|19581218"), "HANSEN^KARI||19581218~19581219", id="two repetitions"),
+    pytest.param(re.compile(r"PV1\|1\|I\|"), "PV1|1|I^a^b^c|", id="too many components"),
+    pytest.param(re.compile(r"PV1\|[^\r]*\r"), "", id="PV1 missing"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "replacement"), MUTATIONS)
+def test_what_hl7apy_refuses_we_report(pattern: re.Pattern[str], replacement: str) -> None:
+    good = "\r".join(ADT) + "\r"
+    bad, count = pattern.subn(replacement, good)
+    assert count == 1
+    parse_message(good, find_groups=False).validate()
+    with pytest.raises(Exception):  # noqa: B017 - which of its exceptions is hl7apy's affair
+        parse_message(bad, find_groups=False).validate()
+
+    assert issues_of(bad.split("\r")[:-1])
+
+
+def test_importing_conformance_does_not_import_hl7apy() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, engine.standards.hl7v2.standard; sys.exit('hl7apy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
