@@ -28,7 +28,11 @@ async def running(site: Site) -> AsyncIterator[Runner]:
     Raises: ConfigError when an address is taken or a certificate does not fit; StoreError.
     """
     loop = asyncio.get_running_loop()
-    store = open_store(store_path(site), wake=loop.call_soon_threadsafe)
+
+    def wake(call: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(call)
+
+    store = open_store(store_path(site), wake=wake)
     try:
         runner = build(site, full_registry(), store, SystemClock(), system_jitter())
         await runner.start()

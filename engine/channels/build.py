@@ -77,7 +77,8 @@ def plans_of(site: Site, registry: Registry, make_keys: bool = True) -> dict[str
     loaded: dict[str, CompiledMapping] = {}
     findings: list[Finding] = []
     for channel in site.config.channels.values():
-        for id in channel.mapping:
+        own = (part.mapping for part in channel.destinations.values() if part.mapping)
+        for id in (*channel.mapping, *own):
             try:
                 if id not in loaded:
                     loaded[id] = load_mapping(id, read)
@@ -108,7 +109,7 @@ def _plan(
 
     mappings = {type_: loaded[id] for id in channel.mapping for type_ in loaded[id].types}
     targets = tuple(
-        _target(site, keys, key, part, condition(part.when, "destinations", key, "when") if part.when else None)
+        _target(site, keys, loaded, key, part, condition(part.when, "destinations", key, "when") if part.when else None)
         for key, part in channel.destinations.items()
     )
     return Plan(
@@ -155,10 +156,18 @@ def _writings(site: Site, make_keys: bool) -> dict[str, Writing]:
     return writings
 
 
-def _target(site: Site, keys: Keys, name: str, part: DestinationPart, when: Condition | None) -> Target:
+def _target(
+    site: Site,
+    keys: Keys,
+    loaded: Mapping[str, CompiledMapping],
+    name: str,
+    part: DestinationPart,
+    when: Condition | None,
+) -> Target:
     policy = site.config.policy(part.policy)
     writing = keys.writings.get(part.system)
-    return Target(name, part.system, policy, writing, when, part.when or "", part.required)
+    own = {type_: loaded[part.mapping] for type_ in loaded[part.mapping].types} if part.mapping else {}
+    return Target(name, part.system, policy, writing, when, part.when or "", part.required, own)
 
 
 def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Jitter) -> Runner:

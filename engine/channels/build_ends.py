@@ -24,9 +24,7 @@ from engine.errors import ConfigError, Finding
 from engine.sources import Source
 from engine.sources.mllp import MllpSettings, MllpSource
 from engine.transport import tls
-from engine.transport.http import basic_authorization
-
-Authorization = Callable[[], Awaitable[str]]
+from engine.transport.http import Authorization, basic, bearer
 
 
 def source_of(site: Site, name: str, channel: Channel) -> Source:
@@ -52,7 +50,7 @@ def source_of(site: Site, name: str, channel: Channel) -> Source:
             channel=name,
             tls=context,
             allow_networks=tuple(network for sender in known for network in sender.allow.networks),
-            client_cert_subject=tuple(
+            client_cert_subjects=tuple(
                 sender.allow.client_cert_subject for sender in known if sender.allow.client_cert_subject
             ),
             tolerate=frozenset(config.tolerate),
@@ -90,16 +88,10 @@ def destination_of(site: Site, name: str, policy: Policy) -> Destination:
 def _authorization(system: FhirSystem) -> Authorization | None:
     auth = system.auth
     if isinstance(auth, BasicAuth):
-        value = basic_authorization(auth.username, auth.password.reveal())
-    elif isinstance(auth, BearerAuth):
-        value = "Bearer " + auth.token.reveal()
-    else:
-        return None
-
-    async def header() -> str:
-        return value
-
-    return header
+        return basic(auth.username, auth.password.reveal())
+    if isinstance(auth, BearerAuth):
+        return bearer(auth.token.reveal())
+    return None
 
 
 def _client_context(site: Site, config: ClientTls, url: str, name: str) -> ssl.SSLContext | None:

@@ -7,7 +7,9 @@ An issue of severity error refuses the whole message, never a part of it (decisi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import orjson
 
@@ -117,21 +119,20 @@ def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:
     return tuple(notes)
 
 
-def _mapping(plan: Plan, envelope: Envelope) -> CompiledMapping:
-    mapping = plan.mappings.get(envelope.type)
+def _mapping(known: Mapping[str, CompiledMapping], envelope: Envelope) -> CompiledMapping:
+    mapping = known.get(envelope.type)
     if mapping is None:
-        known = envelope.type.partition("^")[0] in {key.partition("^")[0] for key in plan.mappings}
-        code, place = ("201", "MSH[1]-9[1].2") if known else ("200", "MSH[1]-9[1].1")
+        near = envelope.type.partition("^")[0] in {key.partition("^")[0] for key in known}
+        code, place = ("201", "MSH[1]-9[1].2") if near else ("200", "MSH[1]-9[1].1")
         issue = Issue(Severity.ERROR, "gate.type", "message type not taken by this channel", place, code)
         raise _Refusal((issue,), "gate.type", reject=True)
     return mapping
 
 
 def _map(
-    received: Received, plan: Plan, document: Document, envelope: Envelope
-) -> tuple[CompiledMapping, Mapped, list[Issue]]:
-    mapping = _mapping(plan, envelope)
-    namespace = f"urn:x-budstikke:{envelope.sender.identifier or 'unknown'}"
+    received: Received, plan: Plan, document: Document, envelope: Envelope, mapping: CompiledMapping
+) -> tuple[Mapped, list[Issue]]:
+    namespace = "urn:x-budstikke:" + quote(envelope.sender.identifier or "unknown", safe=":@.-_~")
     context = Context(envelope, received.micros, plan.time_zone, namespace, plan.tables)
     try:
         mapped = mapping.run(document, context)
@@ -146,7 +147,7 @@ def _map(
         issues.extend(unread)
     if any(issue.severity is Severity.ERROR for issue in issues):
         raise _Refusal(tuple(issues), "mapping")
-    return mapping, mapped, issues
+    return mapped, issues
 
 
 def _chosen(plan: Plan, document: Document) -> list[Target]:
@@ -170,16 +171,20 @@ def _route(
         return Verdict(row, answers.accepted(envelope), envelope, identity, sha256=sha256)
     keys = _keys(document, envelope, plan)
     issues = list(notes)
-    mapping: CompiledMapping | None = None
-    mapped: Mapped | None = None
+    used: list[str] = []
+    made: dict[str, Mapped] = {}
     deliveries: list[NewDelivery] = []
     for target in targets:
+        conditional: tuple[int, ...] = ()
         if target.writing is None:
-            payload, conditional, kind = received.raw, (), plan.standard.media_type
+            payload, kind = received.raw, plan.standard.media_type
         else:
-            if mapped is None or mapping is None:
-                mapping, mapped, more = _map(received, plan, document, envelope)
+            mapping = _mapping(target.mappings or plan.mappings, envelope)
+            if mapping.id not in made:
+                made[mapping.id], more = _map(received, plan, document, envelope, mapping)
                 issues += more
+                used.append(f"{mapping.id}|{mapping.revision}")
+            mapped = made[mapping.id]
             payload, conditional = _render(received, plan, target, envelope, mapping, mapped, sha256, issues)
             kind = "application/fhir+json"
         deliveries.append(
@@ -195,9 +200,7 @@ def _route(
                 target.required,
             )
         )
-    route = {"destinations": [target.name for target in targets]}
-    if mapping is not None:
-        route |= {"mapping": mapping.id, "mapping_revision": mapping.revision}  # type: ignore[dict-item]
+    route = {"destinations": [target.name for target in targets], "mappings": used}
     row = VerdictRow(plan.revision, "routed", "", tuple(issues), orjson.dumps(route).decode())
     answer = answers.accepted(envelope, tuple(issues))
     return Verdict(row, answer, envelope, identity, tuple(deliveries), sha256)

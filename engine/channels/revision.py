@@ -26,7 +26,10 @@ class After(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One destination of one channel. `writing` is None where the original bytes are sent on unmapped."""
+    """One destination of one channel. `writing` is None where the original bytes are sent on unmapped.
+
+    `mappings` are its own, by message type; empty where it takes what the channel's mappings make.
+    """
 
     name: str
     system: str
@@ -35,6 +38,7 @@ class Target:
     when: Condition | None = None
     when_text: str = ""
     required: bool = True
+    mappings: Mapping[str, CompiledMapping] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ _CONNECTIONS_MOST = 2000
 class MllpSettings:
     """One listener. Times in seconds, `max_message` in bytes.
 
-    `allow_networks`: who may connect, everyone when empty. `client_cert_subject`: parts that the client certificate's
-    subject must have (`CN=ehr-ward`). `tolerate`: quirks by name (`no_start_block`).
+    `allow_networks`: who may connect, everyone when empty. `client_cert_subjects`: parts that the client certificate's
+    subject must have (`CN=ehr-ward`), of one of them. `tolerate`: quirks by name (`no_start_block`).
     """
 
     host: str
@@ -34,7 +34,7 @@ class MllpSettings:
     channel: str
     tls: ssl.SSLContext | None = None
     allow_networks: tuple[str, ...] = ()
-    client_cert_subject: str = ""
+    client_cert_subjects: tuple[str, ...] = ()
     tolerate: frozenset[str] = frozenset()
     idle_timeout: float = 600.0
     frame_timeout: float = 30.0
@@ -107,13 +107,13 @@ class MllpSource:
         name = transport.get_extra_info("peername")
         peer = peer_text(name)
         subject = peer_subject(transport) if self._settings.tls is not None else ""
-        wanted = self._settings.client_cert_subject
+        wanted = self._settings.client_cert_subjects
         reason = ""
         if self._stopping:
             reason = "stopping"
         elif not peer or not self._allowed.admits(str(name[0])):
             reason = "network"
-        elif wanted and not subject_fits(subject, wanted):
+        elif wanted and not any(subject_fits(subject, each) for each in wanted):
             reason = "certificate"
         elif len(self._terms.open) >= _CONNECTIONS_MOST:
             reason = "connections"
