@@ -166,7 +166,7 @@ def _target(
 ) -> Target:
     policy = site.config.policy(part.policy)
     writing = keys.writings.get(part.system)
-    own = {type_: loaded[part.mapping] for type_ in loaded[part.mapping].types} if part.mapping else {}
+    own = dict.fromkeys(loaded[part.mapping].types, loaded[part.mapping]) if part.mapping else {}
     return Target(name, part.system, policy, writing, when, part.when or "", part.required, own)
 
 
