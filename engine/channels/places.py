@@ -63,13 +63,12 @@ def finding_of(problem: ErrorDetails, tree: YamlNode, file: str) -> Finding:
     elif kind == "union_tag_invalid":
         node = place_of(tree, (*path, "type"))
         known = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
-        code, text = "E112", f"type '{context.get('tag')}' is unknown"
-        hint = did_you_mean(str(context.get("tag")), known)
+        code, text, hint = "E112", f"type '{_shown(node)}' is unknown", did_you_mean(_shown(node), known)
     elif kind == "literal_error":
         known = re.findall(r"'([^']*)'", str(context.get("expected", ""))) or [str(context.get("expected", ""))]
-        told = f"type '{problem['input']}' is unknown"
-        code, text = "E112", told if path[-1] == "type" else f"'{problem['input']}' is not one of the values"
-        hint = did_you_mean(str(problem["input"]), known)
+        told = f"type '{_shown(node)}' is unknown"
+        text = told if path[-1] == "type" else f"'{_shown(node)}' is not one of the values"
+        code, hint = "E112", did_you_mean(_shown(node), known)
     elif kind == "string_type" and isinstance(problem["input"], int | float):
         written = node.text if isinstance(node, YamlScalar) else str(problem["input"])
         code, text, hint = "E102", "text that YAML reads as something else", f'write "{written}"'
@@ -79,6 +78,11 @@ def finding_of(problem: ErrorDetails, tree: YamlNode, file: str) -> Finding:
         code, (text, hint) = "E112", _words(kind, context, path)
         node = key_of(tree, path) if path and path[-1] == "[key]" else node
     return Finding(code, file, node.line, node.column, text, hint)
+
+
+def _shown(node: YamlNode) -> str:
+    """A refused word as it is written; never what a reference gave, never a whole block."""
+    return node.text if isinstance(node, YamlScalar) else "..."
 
 
 def _words(kind: str, context: Mapping[str, Any], path: Steps) -> tuple[str, str]:
