@@ -1,7 +1,7 @@
 """The primitive types: what a JSON value must be to be a `date`, a `code`, a `decimal` ...
 
-Each check answers yes or no for one value. `SEEN` keeps short values already found right, a bounded set a kind, so
-that a code, a system or the time of thirty results is looked at once.
+Each check answers yes or no for one value, whatever it is. `SEEN` keeps short values already found right, a bounded
+set a kind, so that a code, a system or the time of thirty results is looked at once.
 FHIR R4, 2.24.0.1 (primitive types).
 """
 
@@ -25,22 +25,20 @@ _ROOM = 4096
 _SLICE = 1 << 20
 _MEGABYTE = 1 << 20
 
-_YEAR = r"(?:[1-9]\d{3}|0\d{2}[1-9]|0\d[1-9]\d|0[1-9]\d{2})"
+_YEAR = r"(?!0000)\d{4}"
 _MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?"
 _ZONE = r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))"
 
 
-def _fits(pattern: str) -> Callable[[str], bool]:
-    match = re.compile(pattern, re.ASCII).fullmatch
-    return lambda text: match(text) is not None
+def _fits(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern, re.ASCII).fullmatch
 
 
-_date = _fits(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY})?)?")
-_date_time = _fits(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_CLOCK}{_ZONE})?)?)?")
-_instant = _fits(f"{_YEAR}-{_MONTH}-{_DAY}T{_CLOCK}{_ZONE}")
 _plain_decimal = _fits(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_code = _fits(r"[^\s]+(?:[ \t\r\n][^\s]+)*")
+# Lone surrogates cannot be written as UTF-8, and control characters are no text.
+_VISIBLE = r"[^\s\x00-\x1f\ud800-\udfff]+"
+_code = _fits(rf"{_VISIBLE}(?:[ \t\r\n]{_VISIBLE})*")
 _base64 = _fits(r"[A-Za-z0-9+/]*={0,2}")
 _blanks = re.compile(r"[ \t\r\n]+")
 _control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
@@ -48,19 +46,25 @@ _markup = re.compile(r"<!|<\s*(?:script|form|object|iframe|base|frame|head|body)
 
 
 def _real_day(text: str) -> bool:
-    return len(text) < 10 or text[8:10] < "29" or int(text[8:10]) <= monthrange(int(text[:4]), int(text[5:7]))[1]
+    return int(text[8:10]) <= monthrange(int(text[:4]), int(text[5:7]))[1]
+
+
+def _dated(pattern: str) -> Callable[[str], object]:
+    """The form, and a day that its month has; only days after the 28th need a calendar."""
+    match = re.compile(pattern, re.ASCII).fullmatch
+    return lambda text: match(text) and (text[8:10] < "29" or _real_day(text))
 
 
 def _string(text: str) -> bool:
     if not text.isprintable() and _control.search(text):
         return False
-    return not text.isspace() and text != "" and len(text) <= _MEGABYTE
+    return not text.isspace() and 0 < len(text) <= _MEGABYTE
 
 
 def _is_base64(text: str) -> bool:
     if len(text) < _SLICE:
         bare = text if _base64(text) else _blanks.sub("", text)
-        return bare != "" and len(bare) % 4 == 0 and _base64(bare)
+        return bare != "" and len(bare) % 4 == 0 and bool(_base64(bare))
     # A big attachment in pieces, so that checking it never needs a second copy of it.
     if len(text) % 4 or not text.isascii():
         bare = _blanks.sub("", text)
@@ -78,28 +82,30 @@ def _in_pieces(text: str) -> bool:
             binascii.a2b_base64(piece, strict_mode=True)
     except binascii.Error:
         return False
-    return _base64(text[last:])
+    return bool(_base64(text[last:]))
 
 
 def _xhtml(text: str) -> bool:
     bare = text.strip()
-    return bare.startswith("<div") and bare.endswith(("</div>", "/>")) and _markup.search(bare) is None
+    return (
+        _string(text) and bare.startswith("<div") and bare.endswith(("</div>", "/>")) and _markup.search(bare) is None
+    )
 
 
-_LEXICAL: dict[str, Callable[[str], bool]] = {
+_LEXICAL: dict[str, Callable[[str], object]] = {
     "string": _string,
     "markdown": _string,
     "xhtml": _xhtml,
     "code": _code,
     "id": _fits(r"[A-Za-z0-9\-.]{1,64}"),
-    "uri": _fits(r"\S+"),
-    "url": _fits(r"\S+"),
-    "canonical": _fits(r"\S+"),
+    "uri": _fits(rf"[!-~]+|{_VISIBLE}"),
+    "url": _fits(rf"[!-~]+|{_VISIBLE}"),
+    "canonical": _fits(rf"[!-~]+|{_VISIBLE}"),
     "oid": _fits(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+"),
     "uuid": _fits(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
-    "date": lambda text: _date(text) and _real_day(text),
-    "dateTime": lambda text: _date_time(text) and _real_day(text),
-    "instant": lambda text: _instant(text) and _real_day(text),
+    "date": _dated(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY})?)?"),
+    "dateTime": _dated(f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_CLOCK}{_ZONE})?)?)?"),
+    "instant": _dated(f"{_YEAR}-{_MONTH}-{_DAY}T{_CLOCK}{_ZONE}"),
     "time": _fits(_CLOCK),
     "base64Binary": _is_base64,
 }
@@ -107,21 +113,19 @@ _LEXICAL: dict[str, Callable[[str], bool]] = {
 SEEN: dict[str, set[str]] = {kind: set() for kind in (*_LEXICAL, "decimal")}
 
 
-def remember(kind: str, text: str) -> None:
-    """Keep a value that was found right, unless it is long. Not exact under threads, and need not be."""
-    if len(text) <= _LONGEST:
-        seen = SEEN[kind]
-        if len(seen) >= _ROOM:
-            seen.clear()
-        seen.add(text)
+def looked_up(kind: str, fits: Callable[[str], object]) -> Check:
+    """A check that remembers what fits. Kept flat: it runs for every text that is not yet known."""
+    seen = SEEN.setdefault(kind, set())
+    add = seen.add
 
-
-def _text_check(kind: str, fits: Callable[[str], bool]) -> Check:
     def check(value: Any) -> bool:
         # `Decimal` is a `str` too, but is dumped as a number.
-        if not isinstance(value, str) or isinstance(value, Decimal) or not fits(value):
+        if (type(value) is not str and (not isinstance(value, str) or isinstance(value, Decimal))) or not fits(value):
             return False
-        remember(kind, value)
+        if len(value) <= _LONGEST:
+            if len(seen) >= _ROOM:
+                seen.clear()
+            add(value)
         return True
 
     return check
@@ -133,7 +137,9 @@ def is_decimal(value: Any) -> bool:
         if value not in SEEN["decimal"]:
             if not _plain_decimal(value):
                 return False
-            remember("decimal", value)
+            if len(SEEN["decimal"]) >= _ROOM:
+                SEEN["decimal"].clear()
+            SEEN["decimal"].add(value)
         return True
     return (isinstance(value, int) and not isinstance(value, bool)) or (
         isinstance(value, float) and math.isfinite(value)
@@ -145,7 +151,7 @@ def _whole(low: int) -> Check:
 
 
 CHECKS: dict[str, Check] = {
-    **{kind: _text_check(kind, fits) for kind, fits in _LEXICAL.items()},
+    **{kind: looked_up(kind, fits) for kind, fits in _LEXICAL.items()},
     "decimal": is_decimal,
     "boolean": lambda value: value is True or value is False,
     "integer": _whole(-2_147_483_648),

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.standards.fhir import Decimal
-from engine.standards.fhir.primitives import CHECKS, SEEN, is_decimal
+from engine.standards.fhir.primitives import CHECKS, SEEN, Check, is_decimal, looked_up
 from engine.standards.fhir.r4 import Element, load
 from engine.standards.fhir.rule import Json
 from engine.standards.fhir.spec import Spec, pointed_type, present, spec, spec_of
@@ -48,7 +48,7 @@ class Shapes:
         if len(self.known) < _MOST_SHAPES:
             met = self._met[shape] = self._met.get(shape, 0) + 1
             if met >= _LEARN_AT:
-                del self._met[shape]
+                self._met.pop(shape, None)
                 judge = compiled(self.spec, shape)
                 if judge is not None:
                     self.known[shape] = judge
@@ -204,24 +204,20 @@ class _Writer:
         return f"(type({variable}) is {json_type} and {variable} in {self._name('seen', seen)} or {check}({variable}))"
 
 
-_references: dict[frozenset[str], tuple[set[str], Callable[[Any], bool]]] = {}
+_references: dict[str, Check] = {}
 
 
-def _reference(targets: frozenset[str]) -> tuple[set[str], Callable[[Any], bool]]:
+def _reference(targets: frozenset[str]) -> tuple[set[str], Check]:
     """What was seen, and the check of a literal reference to these types. A local one (`#a`) is left to `walk`."""
-    if targets not in _references:
-        seen: set[str] = set()
+    kind = f"reference {' '.join(sorted(targets))}"
+    if kind not in _references:
         is_string = CHECKS["string"]
         allowed = targets | {""}
 
-        def check(value: Any) -> bool:
-            if not is_string(value) or value[0] == "#" or (targets and pointed_type(value) not in allowed):
+        def fits(text: str) -> bool:
+            if not is_string(text) or text[0] == "#":
                 return False
-            if len(value) <= 80:
-                if len(seen) >= 4096:
-                    seen.clear()
-                seen.add(value)
-            return True
+            return not targets or pointed_type(text) in allowed
 
-        _references[targets] = seen, check
-    return _references[targets]
+        _references[kind] = looked_up(kind, fits)
+    return SEEN[kind], _references[kind]

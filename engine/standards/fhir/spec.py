@@ -84,6 +84,8 @@ def _inherited(type_: TypeDef) -> list[Rule]:
 
 def pointed_type(reference: str) -> str:
     """The resource type that a literal reference names (`Patient/1`, also with a base in front), or empty."""
+    if reference[:4] == "urn:":
+        return ""
     match = _POINTED.fullmatch(reference)
     return match[1] if match is not None and match[1] in load().resources else ""
 
