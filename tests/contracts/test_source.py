@@ -1,0 +1,280 @@
+"""The contract of every source (engine/sources/__init__.py), over real sockets, in the clear and with TLS.
+
+A new source gets a rig in `RIGS` and passes this suite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from engine.errors import ConfigError, StoreError
+from engine.message import Reception
+from engine.sources import Source
+from engine.sources.mllp import MllpSettings, MllpSource
+from engine.standards.hl7v2.mllp import frame
+from engine.transport.tls import ClientTls, ServerTls, client_context, server_context
+
+
+class MllpRig:
+    """An MLLP listener and its plainest sender."""
+
+    def make(
+        self,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        networks: tuple[str, ...] = (),
+        subjects: tuple[str, ...] = (),
+    ) -> Source:
+        return MllpSource(
+            MllpSettings("127.0.0.1", port, "adt", tls, networks, subjects, idle_timeout=5.0, frame_timeout=5.0)
+        )
+
+    @asynccontextmanager
+    async def sender(self, address: str, tls: ssl.SSLContext | None = None):
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
+        try:
+            yield MllpSender(reader, writer)
+        finally:
+            writer.transport.abort()
+
+
+class MllpSender:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def write(self, message: bytes) -> None:
+        self._writer.write(frame(message))
+
+    async def answer(self) -> bytes | None:
+        """None when the connection ends instead."""
+        try:
+            return (await asyncio.wait_for(self._reader.readuntil(b"\x1c\r"), 5))[1:-2]
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            return None
+
+    async def ask(self, message: bytes) -> bytes | None:
+        self.write(message)
+        return await self.answer()
+
+
+RIGS = {"mllp": MllpRig}
+
+
+@pytest.fixture(params=RIGS.values(), ids=RIGS.keys())
+def rig(request):
+    return request.param()
+
+
+class Intake:
+    """Answers when told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.receptions: list[Reception] = []
+        self.refused: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.came = asyncio.Event()
+        self.busy = False
+        self.error: Exception | None = None
+
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+        self.taken.append(raw)
+        self.receptions.append(reception)
+        self.came.set()
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return (b"took " + raw,)
+
+    def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
+        self.refused.append(code)
+        return b"refused"
+
+    def crowded(self) -> bool:
+        return self.busy
+
+
+@pytest.fixture
+async def intake():
+    return Intake()
+
+
+@asynccontextmanager
+async def started(source: Source, intake: Intake):
+    await source.start(intake)
+    try:
+        yield source
+    finally:
+        intake.gate.set()
+        await source.stop(1.0)
+
+
+async def test_its_address_has_the_real_port(rig, intake):
+    async with started(rig.make(), intake) as source:
+        host, _, port = source.address.rpartition(":")
+        assert host == "127.0.0.1" and 0 < int(port) < 65536
+
+
+async def test_an_address_that_is_taken_is_found_at_start(rig, intake):
+    async with started(rig.make(), intake) as source:
+        port = int(source.address.rpartition(":")[2])
+        with pytest.raises(ConfigError) as caught:
+            await rig.make(port=port).start(intake)
+        assert str(port) in caught.value.findings[0].text
+
+
+async def test_bytes_reach_intake_as_they_were_sent(rig, intake):
+    message = bytes(byte for byte in range(256) if byte not in (0x0B, 0x1C))
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        assert await sender.ask(message) == b"took " + message
+        assert intake.taken == [message]
+
+
+async def test_reception_says_channel_listener_and_peer(rig, intake):
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        await sender.ask(b"MSH|1")
+        reception = intake.receptions[0]
+        assert (reception.channel, reception.listener) == ("adt", source.address)
+        assert reception.peer.startswith("127.0.0.1") and reception.certificate == ""
+
+
+async def test_nothing_is_acknowledged_before_intake_has_answered(rig, intake):
+    intake.gate.clear()
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        asking = asyncio.create_task(sender.ask(b"MSH|1"))
+        await asyncio.wait_for(intake.came.wait(), 5)
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        intake.gate.set()
+        assert await asking == b"took MSH|1"
+
+
+async def test_nothing_is_acknowledged_that_could_not_be_stored(rig, intake):
+    intake.error = StoreError("disk full")
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        assert await sender.ask(b"MSH|1") is None
+
+
+async def test_answers_of_one_connection_come_in_order(rig, intake):
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        for number in range(20):
+            sender.write(b"MSH|%d" % number)
+        assert [await sender.answer() for _ in range(20)] == [b"took MSH|%d" % number for number in range(20)]
+
+
+async def test_connections_go_on_beside_each_other(rig, intake):
+    """One sender's message hangs in intake; another sender's is taken meanwhile."""
+    intake.gate.clear()
+    made = rig.make()
+    async with started(made, intake), rig.sender(made.address) as first, rig.sender(made.address) as second:
+        first.write(b"MSH|1")
+        second.write(b"MSH|2")
+        async with asyncio.timeout(5):
+            while len(intake.taken) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        intake.gate.set()
+        assert [await first.answer(), await second.answer()] == [b"took MSH|1", b"took MSH|2"]
+
+
+async def test_what_is_taken_is_stored_though_its_sender_has_gone(rig, intake):
+    intake.gate.clear()
+    async with started(rig.make(), intake) as source:
+        async with rig.sender(source.address) as sender:
+            sender.write(b"MSH|1")
+            await asyncio.wait_for(intake.came.wait(), 5)
+        intake.gate.set()
+        async with rig.sender(source.address) as sender:
+            assert await sender.ask(b"MSH|2") == b"took MSH|2"
+        assert intake.taken == [b"MSH|1", b"MSH|2"]
+
+
+async def test_stop_answers_what_was_taken_and_takes_nothing_more(rig, intake):
+    intake.gate.clear()
+    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+        asking = asyncio.create_task(sender.ask(b"MSH|1"))
+        await asyncio.wait_for(intake.came.wait(), 5)
+        stopping = asyncio.create_task(source.stop(5.0))
+        await asyncio.sleep(0)
+        with pytest.raises(OSError):
+            async with rig.sender(source.address):
+                pass
+        intake.gate.set()
+        await stopping
+        assert await asking == b"took MSH|1"
+
+
+async def test_stop_may_be_called_twice_and_before_start(rig, intake):
+    source = rig.make()
+    await source.stop(0.1)
+    await source.start(intake)
+    await source.stop(0.1)
+    await source.stop(0.1)
+
+
+async def test_who_is_not_allowed_is_not_heard(rig, intake):
+    async with started(rig.make(networks=("10.0.0.0/8",)), intake) as source, rig.sender(source.address) as sender:
+        assert await sender.ask(b"MSH|1") is None
+        assert intake.taken == []
+
+
+# ---- TLS
+
+
+@pytest.fixture
+def listens(authority):
+    pair = authority.issue("engine")
+    return server_context(ServerTls(pair.cert, pair.key, authority.file, require_client_cert=True))
+
+
+def calls(authority, pair=None) -> ssl.SSLContext:
+    return client_context(ClientTls(authority.file, pair.cert if pair else "", pair.key if pair else ""))
+
+
+async def test_a_client_certificate_lets_in_and_is_noted(rig, intake, authority, listens):
+    pair = authority.issue("ehr-ward", organization="Hospital")
+    made = rig.make(tls=listens)
+    async with started(made, intake), rig.sender(made.address, calls(authority, pair)) as sender:
+        assert await sender.ask(b"MSH|1") == b"took MSH|1"
+    assert intake.receptions[0].certificate == "CN=ehr-ward,O=Hospital,C=NO"
+
+
+@pytest.mark.parametrize("who", ["nobody", "stranger", "plain"])
+async def test_who_shows_no_certificate_that_counts_is_not_heard(rig, intake, authority, stranger, listens, who):
+    pair = stranger.issue("ehr-ward") if who == "stranger" else None
+    async with started(rig.make(tls=listens), intake) as source:
+        try:
+            async with rig.sender(source.address, None if who == "plain" else calls(authority, pair)) as sender:
+                assert await sender.ask(b"MSH|1") is None
+        except (ssl.SSLError, ConnectionError):
+            pass
+        good = authority.issue("other-ward")
+        async with rig.sender(source.address, calls(authority, good)) as sender:
+            assert await sender.ask(b"MSH|2") == b"took MSH|2"
+    assert intake.taken == [b"MSH|2"]
+
+
+@pytest.mark.parametrize("subject, heard", [("CN=ehr-ward", True), ("CN=ehr", False), ("CN=ehr-ward,O=X", False)])
+async def test_only_the_subject_that_is_wanted_is_heard(rig, intake, authority, listens, subject, heard):
+    pair = authority.issue("ehr-ward", organization="Hospital")
+    made = rig.make(tls=listens, subjects=("CN=else", subject))
+    async with started(made, intake), rig.sender(made.address, calls(authority, pair)) as sender:
+        assert (await sender.ask(b"MSH|1") is not None) is heard
+    assert bool(intake.taken) is heard
+
+
+async def test_large_messages_pass_through_tls(rig, intake, authority, listens):
+    message = b"MSH|" + b"x" * 5_000_000
+    calling = calls(authority, authority.issue("ehr"))
+    made = rig.make(tls=listens)
+    async with started(made, intake), rig.sender(made.address, calling) as sender:
+        sender.write(message)
+        async with asyncio.timeout(10):
+            await intake.came.wait()
+    assert intake.taken == [message]
