@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from engine import expression as tree
 from engine.channels.cautions import cautions
@@ -19,7 +20,7 @@ from engine.channels.conditions import column_in, parsed, used
 from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
 from engine.channels.scalars import did_you_mean, nearest
-from engine.channels.site import Site
+from engine.channels.site import Site, load_site
 from engine.channels.systems import Hl7v2Sender
 from engine.channels.tables import every_table
 from engine.errors import ConfigError, Finding
@@ -48,6 +49,18 @@ def lint(site: Site, around: Surroundings | None = None) -> tuple[Finding, ...]:
     linter = _Linter(site, around or Surroundings())
     findings = [*linter.findings(), *cautions(site, around.now if around else None)]
     return tuple(sorted(set(findings), key=lambda finding: (finding.line, finding.column, finding.code)))
+
+
+def sound_site(folder: Path, env: Mapping[str, str]) -> Site:
+    """The site in `folder`, loaded and linted: what may be started. Warnings do not stop it.
+
+    Raises: ConfigError with every error of the reader, or of the linter.
+    """
+    site = load_site(folder, env)
+    errors = [finding for finding in lint(site) if finding.severity == "error"]
+    if errors:
+        raise ConfigError(errors)
+    return site
 
 
 class _Linter:

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from engine.channels.lint import Surroundings, lint
+from engine.channels.lint import Surroundings, lint, sound_site
 from engine.channels.site import read_site
-from engine.errors import Finding
+from engine.errors import ConfigError, Finding
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -342,6 +342,16 @@ def test_without_a_look_at_mappings_none_is_called_unknown(tmp_path: Path) -> No
     site = read_site(tmp_path, {}).site
     assert site is not None and lint(site) == ()
     assert [one.code for one in lint(site, Surroundings(mappings={}))] == ["E201"]
+
+
+def test_a_site_with_an_error_is_not_started_and_one_with_a_warning_is(tmp_path: Path) -> None:
+    warned = HEAD + CHANNEL.replace('"127.0.0.1:2575"', '"0.0.0.0:2575"')
+    (tmp_path / "channels.yaml").write_text(warned, encoding="utf-8")
+    assert sound_site(tmp_path, {}).config.site.name == "demo"
+    (tmp_path / "channels.yaml").write_text(warned.replace("{system: journal}", "{system: jurnal}"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        sound_site(tmp_path, {})
+    assert [one.code for one in caught.value.findings] == ["E201"]
 
 
 def certificate(path: Path, ends: datetime) -> None:
