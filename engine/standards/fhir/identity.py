@@ -7,7 +7,9 @@ journal's key, shared by every engine that feeds that journal.
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -18,6 +20,9 @@ URI = "urn:ietf:rfc:3986"
 """The identifier system of values that are themselves URIs."""
 TAG = "urn:x-budstikke:identity"
 """Tag system that carries the identity of a type without `identifier`."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9:/.\-]*").fullmatch
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,8 @@ def resource_id(key: bytes, resource_type: str, identity: Identity) -> str:
     RFC 9562, 5.8 (version 8, the bits are ours).
     """
     text = f"{resource_type}|{identity.system}|{identity.value}"
-    digest = hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
-    bits = int.from_bytes(digest[:16], "big")
-    bits = bits & ~(0xF << 76) & ~(0b11 << 62) | 8 << 76 | 0b10 << 62
-    hexes = f"{bits:032x}"
-    return f"{hexes[:8]}-{hexes[8:12]}-{hexes[12:16]}-{hexes[16:20]}-{hexes[20:]}"
+    h = hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+    return f"{h[:8]}-{h[8:12]}-8{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 def criterion(parameter: str, system: str, value: str) -> str:
@@ -46,7 +48,11 @@ def criterion(parameter: str, system: str, value: str) -> str:
 
     FHIR R4, 3.1.1.4.2 (escaping) and 3.1.1.5.4 (token).
     """
-    return f"{parameter}={quote(_escaped(system), safe=':/')}%7C{quote(_escaped(value), safe=':/')}"
+    return f"{parameter}={_quoted(system)}%7C{_quoted(value)}"
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN(text) else quote(_escaped(text), safe=":/", errors="replace")
 
 
 def _escaped(text: str) -> str:
@@ -56,6 +62,7 @@ def _escaped(text: str) -> str:
     return text
 
 
+@cache
 def identifier_shape(resource_type: str) -> Literal["list", "one", "none"]:
     """Whether a type has `identifier` and can be searched by it: several, one, or not at all (Provenance, Binary)."""
     table = load()
