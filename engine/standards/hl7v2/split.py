@@ -9,15 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 
 _WRAPPERS = (b"FHS", b"BHS", b"BTS", b"FTS")
+_TRAILER_BYTES = 1024
 _BREAKS = (b"\r", b"\n", b"\x0b")
 
 
 def split(raw: bytes) -> list[bytes]:
     """The messages, in order. Bytes that hold no message at all come back as one part."""
-    if raw.startswith(b"MSH") and not any(_repeats(raw, mark) for mark in _BREAKS):
+    if raw.startswith(b"MSH") and raw.find(b"MSH", 3) < 0 and not _trailed(raw):
         return [raw]
     headers = _beginnings(raw, b"MSH")
-    if not headers:
+    if not headers or (headers == [0] and not _trailed(raw)):
         return [raw]
     wrappers = sorted(at for name in _WRAPPERS for at in _beginnings(raw, name))
     ends = sorted([*headers, *wrappers])
@@ -32,9 +33,10 @@ def split(raw: bytes) -> list[bytes]:
     return parts
 
 
-def _repeats(raw: bytes, mark: bytes) -> bool:
-    """Whether a line after the first begins with MSH or a trailer."""
-    return mark in raw and any(raw.find(mark + name, 3) >= 0 for name in (b"MSH", *_WRAPPERS))
+def _trailed(raw: bytes) -> bool:
+    """Whether a trailer may stand at the end."""
+    end = raw[-_TRAILER_BYTES:]
+    return b"BTS" in end or b"FTS" in end
 
 
 def _beginnings(raw: bytes, name: bytes) -> list[int]:

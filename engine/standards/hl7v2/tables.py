@@ -16,6 +16,8 @@ LEXICAL = ("NM", "SI", "DT", "TM", "DTM")
 _PLAIN = (*LEXICAL, "ST", "ID", "IS")
 _OPEN_TABLES = ("HL70003", "HL70076", "HL70203", "HL70301", "HL70396", "HL70399")
 """Tables that countries and versions extend (FNR and DNR of Norway in 0203), or that are checked elsewhere."""
+_ALSO = {"HL70125": ("CNE", "CWE", "DR", "DTM", "EI", "HD", "ID", "IS", "MA", "NA", "NR", "SI")}
+"""Values that later versions added and everybody sends under an earlier one: CWE is CE, DTM is TS."""
 _MOST_VALUES = 40
 _DEFAULT_VERSION = "2.5.1"
 
@@ -128,8 +130,10 @@ def _field_rule(library: Any, number: int, field: Any) -> FieldRule:
 
 def _values(library: Any, table: str | None) -> tuple[str, ...]:
     values = getattr(library, "TABLES", {}).get(table, ("", ()))[1]
-    closed = table not in _OPEN_TABLES and 0 < len(values or ()) <= _MOST_VALUES
-    return tuple(str(value) for value in values) if closed else ()
+    # A blank, underscore or question mark is in no code: it stands in a description of codes (`10 _19`).
+    described = any(mark in str(value) for value in values or () for mark in " _?")
+    closed = table not in _OPEN_TABLES and 0 < len(values or ()) <= _MOST_VALUES and not described
+    return (*(str(value) for value in values), *_ALSO.get(table or "", ())) if closed else ()
 
 
 def _particle(name: str, reference: Any, cardinality: tuple[int, int], segment: bool = False) -> Particle:

@@ -122,6 +122,7 @@ def test_several_departures_are_all_found() -> None:
             changed(changed(ADT, 0, "A01^ADT_A01", "A08"), 1, "EVN", "EVN"), id="A08 shares the structure of A01"
         ),
         pytest.param(changed(ADT, 2, "HANSEN^KARI", "HANSEN^KARI^^^^^^"), id="trailing components"),
+        pytest.param(changed(ORU, 6, "|NM|", "|CWE|"), id="value type of a later version"),
         pytest.param([line.replace("EVN", "evn") for line in ADT], id="lower case name"),
     ],
 )
