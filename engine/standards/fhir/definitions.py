@@ -48,8 +48,8 @@ def types_of(definition: Json, leaves: dict[str, Json]) -> dict[str, Json]:
         path = element["path"]
         if path not in inner and path != name:
             continue
-        base = definition.get("baseDefinition", "").rpartition("/")[2] if path == name else element["type"][0]["code"]
-        described: Json = {"kind": kind if path == name else "complex", "base": base}
+        parent = definition.get("baseDefinition", "").rpartition("/")[2] if path == name else element["type"][0]["code"]
+        described: Json = {"kind": kind if path == name else "complex", "base": parent}
         if path == name and definition.get("abstract"):
             described["abstract"] = True
         if keys := _invariants(element):

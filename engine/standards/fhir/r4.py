@@ -112,9 +112,9 @@ class R4:
         parent: str = row["base"]
         elements: dict[str, Element] = {}
         invariants: list[str] = []
-        if parent and row["kind"] != "primitive" and (base := self.type(parent)) is not None:
-            elements.update(base.elements)
-            invariants += base.invariants
+        if parent and row["kind"] != "primitive" and (inherited := self.type(parent)) is not None:
+            elements.update(inherited.elements)
+            invariants += inherited.invariants
         for described in row["elements"]:
             elements.update((element.name, element) for element in self._elements(described))
         invariants += [key for key in row.get("invariants", ()) if key not in invariants]
