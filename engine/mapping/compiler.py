@@ -1,0 +1,132 @@
+"""Sources to a Python module: everything checked, then generated, `exec`d once for each set of separators.
+
+Raises ConfigError with every finding. Warnings alone do not stop it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.errors import ConfigError, Finding
+from engine.mapping import functions
+from engine.mapping.entries import Entries
+from engine.mapping.findings import Findings
+from engine.mapping.groups import Group, read_groups
+from engine.mapping.marks import Mark
+from engine.mapping.module import Module
+from engine.mapping.nodes import Nodes
+from engine.mapping.reads import Reads
+from engine.mapping.runtime import Rule, Run, dated, moment
+from engine.mapping.sources import Sources
+from engine.mapping.tables import Table, TableReader
+from engine.mapping.templates import Templates
+from engine.mapping.terms import Terms
+from engine.mapping.values import as_code, as_uri
+from engine.standards.fhir import Decimal, Verb
+from engine.standards.fhir.r4 import R4
+from engine.standards.hl7v2 import paths, times
+from engine.standards.hl7v2.separators import Separators
+
+VERSION = "1"
+"""Part of every mapping's revision: a change of what the compiler makes is a change of it."""
+
+_STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradictions": "error"}
+
+
+@dataclass(slots=True)
+class Program:
+    """One mapping as Python: its source, and the function for a set of separators."""
+
+    text: str
+    globals: dict[str, object]
+    code: types.CodeType
+    groups: list[Group]
+    marks: tuple[Mark, ...]
+    strict: dict[str, str]
+    ignore: dict[str, str]
+    warnings: tuple[Finding, ...]
+    bound: dict[Separators, Callable[[Run], None]]
+
+    def run_for(self, separators: Separators) -> Callable[[Run], None]:
+        """`run` with these separators for constants. A sender who keeps changing them costs time, not memory."""
+        found = self.bound.get(separators)
+        if found is None:
+            if len(self.bound) >= 16:
+                self.bound.clear()
+            scope = {**self.globals, **paths.bound(separators)}
+            exec(self.code, scope)
+            found = self.bound[separators] = scope["run"]  # type: ignore[assignment]
+        return found
+
+
+def compile_sources(
+    sources: Sources,
+    r4: R4,
+    findings: Findings,
+    site: Mapping[str, Mapping[str, str]] | None = None,
+    trace: bool = False,
+) -> Program:
+    """Raises: ConfigError."""
+    strict = {**_STRICT, **sources.strict}
+    reader = TableReader(findings, strict["unknown_codes"], site or {})
+    tables: dict[str, Table] = {name: reader.table(name, found) for name, found in sources.tables.items()}
+    groups = read_groups(sources.groups, findings)
+    if findings.errors:
+        raise ConfigError(findings.found)
+    module = Module(r4, sources, findings, tables, groups, trace)
+    reads = Reads(module)
+    terms = Terms(module, reads)
+    module.terms = terms
+    templates = module.templates = Templates(module, reads, terms)
+    nodes = Nodes(module, reads, terms)
+    module.nodes = nodes
+    entries = Entries(module, reads, terms, templates, nodes)
+    module.entries = entries
+    entries.emit()
+    if findings.errors:
+        raise ConfigError(findings.found)
+    text = _text(module)
+    scope = {**_globals(), **module.globals}
+    code = compile(text, f"<mapping {sources.id}>", "exec")
+    warnings = tuple(finding for finding in findings.found if finding.severity == "warning")
+    outermost = [group for group in groups.values() if not group.outer]
+    return Program(text, scope, code, outermost, tuple(module.marks.found), strict, dict(sources.ignore), warnings, {})
+
+
+def _text(module: Module) -> str:
+    """Functions first, since writing them may still make constants."""
+    body = list(module.functions.text())
+    pads = [f"P_{name} = [''] * {highest + 1}" for name, highest in sorted(module.pads.items())]
+    head = [
+        f"# {module.sources.id}: generated, not to be edited. R C S: separators of repetition, component, sub-component."
+    ]
+    spaced: list[str] = []
+    for line in body:
+        if line.startswith("def "):
+            spaced += ["", ""]
+        spaced.append(line)
+    return "\n".join([*head, *module.top.text(), *pads, *spaced]) + "\n"
+
+
+def _globals() -> dict[str, object]:
+    return {
+        **{name: row.call for name, row in functions.FUNCTIONS.items()},
+        "integer": functions.integer,
+        "numeric": functions.numeric,
+        "BadValue": functions.BadValue,
+        "BadTime": times.BadTime,
+        "to_date": times.date,
+        "to_time": times.time,
+        "dated": dated,
+        "moment": moment,
+        "Decimal": Decimal,
+        "Rule": Rule,
+        "OWN": Verb.OWN,
+        "MENTION": Verb.MENTION,
+        "missing": paths.missing,
+        "NOWHERE": paths.missing("MSH"),
+        "as_code": as_code,
+        "as_uri": as_uri,
+    }

@@ -1,0 +1,347 @@
+"""Entries in two passes: `find_x` makes the instances and their identities, `body_x` fills the resources.
+
+So the order of entries in a file is free, and references may go round in circles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.expression import As, Call, Else, Expression, Path, Reference
+from engine.mapping.frames import Frame
+from engine.mapping.module import Module, Value, Want
+from engine.mapping.nodes import Nodes, _all
+from engine.mapping.reads import Reads
+from engine.mapping.sources import Defined
+from engine.mapping.templates import Templates
+from engine.mapping.terms import Terms
+from engine.mapping.writer import Block
+from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
+
+KEYS = ("key", "resource", "for_each", "when", "identity", "write", "on_null", "unidentified", "body")
+
+
+@dataclass(eq=False, slots=True)
+class Plan:
+    """One entry while it is compiled. `registration`: where its instances are made known, filled last."""
+
+    key: str
+    defined: Defined
+    node: YamlMap
+    resource: str = ""
+    verb: str = "own"
+    unidentified: str = "error"
+    loops: list[Frame] = field(default_factory=list)
+    parents: set[str] = field(default_factory=set)
+    registration: Block | None = None
+    parameters: list[str] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        return self.defined.file
+
+    @property
+    def python(self) -> str:
+        return "".join(letter if letter.isalnum() else "_" for letter in self.key)
+
+
+class Entries:
+    """Emits all entries of a mapping."""
+
+    def __init__(self, module: Module, reads: Reads, terms: Terms, templates: Templates, nodes: Nodes) -> None:
+        self.module, self.reads, self.terms, self.templates, self.nodes = module, reads, terms, templates, nodes
+        self.plans: dict[str, Plan] = {}
+        self.wanted: dict[tuple[str, int, bool], None] = {}
+
+    def fault(self, plan: Plan, node: YamlNode, text: str, suggestion: str = "", code: str = "M601") -> None:
+        self.module.findings.add(code, plan.file, node, text, suggestion)
+
+    # for references
+
+    def resource(self, key: str) -> str:
+        return self.plans[key].resource
+
+    def keys(self) -> list[str]:
+        return list(self.plans)
+
+    def lookup(self, key: str, frame: Frame, every: bool) -> str:
+        """Python code of the instance (or list of all) of an entry nearest to a frame."""
+        plan = self.plans[key]
+        here = frame.chain()
+        depth = 0
+        while depth < min(len(here), len(plan.loops)) and here[depth].loop == plan.loops[depth].loop:
+            depth += 1
+        self.wanted[key, depth, every] = None
+        where, name = _home(here[:depth], key)
+        return f"{where}.every.get({name}, ())" if every else f"{where}.made.get({name})"
+
+    # the whole
+
+    def emit(self) -> None:
+        for key, defined in self.module.sources.entries.items():
+            assert isinstance(defined.node, YamlMap)
+            self.plans[key] = self.plan(Plan(key, defined, defined.node))
+        for plan in self.plans.values():
+            self.find(plan)
+        for plan in self.plans.values():
+            self.body(plan)
+        for key, depth, every in self.wanted:
+            self.register(self.plans[key], depth, every)
+        run = self.module.functions.inside("def run(r):")
+        run.line("m = r.message")
+        for plan in self.ordered():
+            run.line(f"found_{plan.python} = find_{plan.python}(r, m)")
+        for plan in self.plans.values():
+            run.line(f"for x in found_{plan.python}: body_{plan.python}(r, m, *x)")
+
+    def plan(self, plan: Plan) -> Plan:
+        """The keys of an entry, checked."""
+        node = plan.node
+        for key, _ in node.entries:
+            if key.text not in KEYS:
+                self.fault(plan, key, f"an entry has no '{key.text}'", self.module.findings.near(key.text, KEYS))
+        resource = node.get("resource")
+        plan.resource = resource.text if isinstance(resource, YamlScalar) else ""
+        if plan.resource not in self.module.r4.resources:
+            hint = self.module.findings.near(plan.resource, self.module.r4.resources)
+            self.fault(plan, resource or node, f"'{plan.resource}' is no R4 resource", hint)
+        plan.verb = self.choice(plan, "write", ("own", "mention"), "own", required=True)
+        plan.unidentified = self.choice(
+            plan, "unidentified", ("error", "skip"), "error" if plan.verb == "own" else "skip"
+        )
+        self.choice(plan, "on_null", ("remove",), "remove")
+        over = node.get("for_each")
+        if over is not None:
+            scratch = Block()
+            frame = self.message(plan, scratch)
+            path = self.terms.parsed(over, plan.file)
+            if isinstance(path, Path):
+                opened = self.reads.loop(_all(path), frame, scratch)
+                plan.loops = opened[1].chain() if opened is not None else []
+            elif path is not None:
+                self.fault(plan, over, "for_each goes over a path", "write for_each: AL1, a field, or a group")
+        return plan
+
+    def choice(self, plan: Plan, key: str, allowed: tuple[str, ...], default: str, required: bool = False) -> str:
+        node = plan.node.get(key)
+        if node is None:
+            if required:
+                self.fault(
+                    plan,
+                    plan.defined.name,
+                    f"entry '{plan.key}' does not say how it is written",
+                    f"write {key}: {' or '.join(allowed)}",
+                )
+            return default
+        if isinstance(node, YamlScalar) and node.text in allowed:
+            return node.text
+        hint = (
+            "merge comes with a later version"
+            if isinstance(node, YamlScalar) and node.text == "merge"
+            else f"write {', '.join(allowed)}"
+        )
+        self.fault(plan, node, f"'{key}' is {' or '.join(allowed)}", hint)
+        return default
+
+    def message(self, plan: Plan, block: Block) -> Frame:
+        return Frame("message", plan.file, "m", block.here())
+
+    def ordered(self) -> list[Plan]:
+        """Parents before those whose identity is derived from them."""
+        done: dict[str, Plan] = {}
+        opened: list[str] = []
+
+        def visit(plan: Plan) -> None:
+            if plan.key in done:
+                return
+            if plan.key in opened:
+                self.fault(
+                    plan,
+                    plan.defined.name,
+                    f"the identity of '{plan.key}' is derived from itself",
+                    "derive it from another entry",
+                )
+                return
+            opened.append(plan.key)
+            for parent in sorted(plan.parents):
+                visit(self.plans[parent])
+            opened.pop()
+            done[plan.key] = plan
+
+        for plan in self.plans.values():
+            visit(plan)
+        return list(done.values())
+
+    # pass one
+
+    def find(self, plan: Plan) -> None:
+        function = self.module.functions.inside(f"def find_{plan.python}(r, m):")
+        function.line("d = r.document")
+        function.line("found = []")
+        frame: Frame = self.message(plan, function)
+        block = function
+        over = plan.node.get("for_each")
+        if over is not None:
+            path = self.terms.parsed(over, plan.file)
+            self.module.label = plan.key
+            opened = self.reads.loop(_all(path), frame, function) if isinstance(path, Path) else None
+            if opened is None:
+                return
+            block, frame = opened
+        plan.loops = frame.chain()
+        since = len(self.module.seen)
+        when = plan.node.get("when")
+        if when is not None:
+            expression = self.terms.parsed(when, plan.file)
+            if expression is not None:
+                self.module.label = plan.key
+                block = block.inside(f"if {self.terms.condition(expression, frame, block)}:")
+        del self.module.seen[since:]
+        self.identity(plan, frame, block)
+        function.line("return found")
+
+    def identity(self, plan: Plan, frame: Frame, block: Block) -> None:
+        """The first identity that has a value, and the instance it makes."""
+        stated = plan.node.get("identity")
+        choices = stated.items if isinstance(stated, YamlList) else (stated,) if stated is not None else ()
+        if not choices:
+            self.fault(
+                plan,
+                plan.defined.name,
+                f"entry '{plan.key}' has no identity",
+                "write identity: PID-3 as CX, or derived(->patient, ...)",
+            )
+            return
+        system, value, derived = self.module.name("system"), self.module.name("value"), self.module.name("derived")
+        since = len(self.module.seen)
+        block.line(f"{system}, {value}, {derived} = '', '', False")
+        at = block
+        for choice in choices:
+            expression = self.terms.parsed(choice, plan.file)
+            if expression is None:
+                continue
+            self.module.label = f"{plan.key}.identity"
+            found = self.one(plan, expression, frame, at)
+            if found is not None:
+                at.line(f"if {found[1]}: {system}, {value}, {derived} = {', '.join(found)}")
+                at = at.inside(f"if not {value}:")
+        then = block.inside(f"if {value}:")
+        verb = "OWN" if plan.verb == "own" else "MENTION"
+        then.line(f"if not {derived} and not {system}: {system} = r.namespace")
+        then.line(f"n = r.enter({plan.key!r}, {plan.resource!r}, {verb}, {system}, {value}, {derived})")
+        plan.registration = then.here()
+        plan.parameters = self.parameters(plan.loops)
+        then.line(f"found.append((n, {''.join(f'{one}, ' for one in plan.parameters)}))")
+        level = "error" if plan.unidentified == "error" else "note"
+        rule = self.module.rule(plan.file, plan.defined.name.line, f"{plan.resource} '{plan.key}'")
+        block.inside("else:").line(f"r.unidentified({level!r}, {rule}, {self.module.places(since)})")
+
+    @staticmethod
+    def parameters(loops: list[Frame]) -> list[str]:
+        """Python names that a body needs of the loops around it."""
+        found: list[str] = []
+        for loop in loops:
+            if loop.kind == "text":
+                found.append(loop.segment)
+            found.append(loop.var)
+        return list(dict.fromkeys(found))
+
+    def one(self, plan: Plan, expression: Expression, frame: Frame, block: Block) -> tuple[str, str, str] | None:
+        """System, value and whether it is derived, of one alternative."""
+        if isinstance(expression, Call) and expression.name == "derived":
+            return self.derived(plan, expression, frame, block)
+        if isinstance(expression, As):
+            found = self.templates.identity(expression, frame, block)
+            return None if found is None else (*found, "False")
+        hint = "write X as CX, or derived(->patient, AL1-3.1)"
+        if isinstance(expression, Else):
+            hint = "write the alternatives as a list"
+        self.module.fault("M602", expression.column, "an identity is an Identifier or derived(...)", hint)
+        return None
+
+    def derived(self, plan: Plan, call: Call, frame: Frame, block: Block) -> tuple[str, str, str] | None:
+        if len(call.arguments) < 2 or not isinstance(call.arguments[0], Reference) or call.arguments[0].every:
+            self.module.fault(
+                "M602", call.column, "derived() takes an entry and parts", "write derived(->patient, AL1-3.1)"
+            )
+            return None
+        parent = call.arguments[0].entry
+        if parent not in self.plans:
+            self.module.fault(
+                "M602", call.column, f"there is no entry '{parent}'", self.module.findings.near(parent, self.plans)
+            )
+            return None
+        plan.parents.add(parent)
+        parts: list[str] = []
+        for argument in call.arguments[1:]:
+            value = self.terms.value(argument, frame, block)
+            if value is None:
+                return None
+            parts.append(value.code if value.shape not in ("positiveInt", "integer") else f"str({value.code})")
+        variable = self.module.name("value")
+        block.line(
+            f"{variable} = r.derive({self.lookup(parent, frame, False)}, ({''.join(f'{part}, ' for part in parts)}))"
+        )
+        return "''", variable, "True"
+
+    def register(self, plan: Plan, depth: int, every: bool) -> None:
+        """Make an instance known in one of the scopes around it."""
+        if plan.registration is None:
+            return
+        where, name = _home(plan.loops[:depth], plan.key)
+        if every:
+            plan.registration.line(f"{where}.every.setdefault({name}, []).append(n)")
+        else:
+            plan.registration.line(f"{where}.made.setdefault({name}, n)")
+
+    # pass two
+
+    def body(self, plan: Plan) -> None:
+        function = self.module.functions.inside(
+            f"def body_{plan.python}({', '.join(['r', 'm', 'n', *plan.parameters])}):"
+        )
+        function.line("d = r.document")
+        frame = self.message(plan, function)
+        for loop in plan.loops:
+            frame = Frame(
+                loop.kind, plan.file, loop.var, function.here(), frame, loop.name, loop.group, "", loop.level, loop.segment,
+                loop.path, loop.origin, None, "", 0, loop.loop, loop.position,
+            )  # fmt: skip
+        node = plan.node.get("body")
+        want = Want(plan.resource, plan.resource)
+        if plan.resource not in self.module.r4.resources:
+            return
+        if isinstance(node, YamlScalar):
+            node = YamlMap(((YamlScalar("$value", "plain", node.line, node.column), node),), node.line, node.column)
+        if not isinstance(node, YamlMap):
+            self.fault(
+                plan,
+                node or plan.defined.name,
+                f"entry '{plan.key}' has no body",
+                "write body: with the elements below",
+            )
+            return
+        function.line("o = {}")
+        del self.module.seen[:]
+        content = self.nodes.objects.elements(node, want, frame, function, "o")
+        definition = self.module.r4.type(plan.resource)
+        if content is not None and definition is not None:
+            self.nodes.objects.complete(content, definition, want, node, frame, function, "o", nested=False)
+        rule = self.module.rule(plan.file, plan.defined.name.line, f"{plan.resource} '{plan.key}'")
+        function.line(f"r.put(n, o, {rule})")
+
+
+def _home(loops: list[Frame], key: str) -> tuple[str, str]:
+    """Scope and name under which an instance is known: of the group or message, or of the item of a loop in it."""
+    where, item = "m", ""
+    for loop in loops:
+        if loop.kind == "group":
+            where, item = loop.var, ""
+        elif loop.kind == "segment":
+            item = f"{loop.var}.position"
+        else:
+            item = f"{loop.segment}.position, {loop.path}, {loop.var}"
+    return where, f"({key!r}, {item})" if item else repr(key)
+
+
+_ = Value

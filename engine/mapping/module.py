@@ -1,0 +1,213 @@
+"""What the parts of the compiler share: the module being written, its constants, and the shapes of values.
+
+The parts know each other only through the protocols here: terms (expressions), nodes (YAML), templates (`as TYPE`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from engine.mapping.findings import Findings
+from engine.mapping.groups import Group
+from engine.mapping.marks import Marks
+from engine.mapping.sources import Sources
+from engine.mapping.tables import Table
+from engine.mapping.writer import Block, literal
+from engine.standards.fhir.r4 import R4, Element
+
+from engine.yamlfile import YamlMap, YamlNode, YamlScalar
+
+if TYPE_CHECKING:
+    from engine.expression import As, Expression
+    from engine.mapping.frames import Frame
+
+
+class _Nothing:
+    """Stands for "not a constant", since None and "" may be constants."""
+
+
+NOTHING: Final = _Nothing()
+COUNTED = frozenset({"integer", "positiveInt", "unsignedInt", "boolean"})
+"""Shapes whose values can be false and yet there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Python code that gives a value, and what is known of it.
+
+    `shape`: a primitive type, `text`, `object`, `reference`, `condition`. `of`: FHIR type of an object, resource of a
+    reference. `total`: it cannot be absent; `weak`: only a fault makes it absent, so it does not make an object exist. `ensured`: absent is an error of the message. `sure`: element names that an
+    object has whenever it is there.
+    """
+
+    code: str
+    shape: str
+    of: str = ""
+    many: bool = False
+    total: bool = False
+    ensured: bool = False
+    constant: object = NOTHING
+    sure: frozenset[str] = frozenset()
+    weak: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        return self.constant is not NOTHING
+
+    @property
+    def present(self) -> str:
+        """Python test: is it there."""
+        if self.total:
+            return "True"
+        return f"{self.code} is not None" if self.shape in COUNTED and not self.many else self.code
+
+    @property
+    def absent(self) -> str:
+        """Python literal of its absence."""
+        if self.many:
+            return "()"
+        return "None" if self.shape in COUNTED or self.shape in ("object", "reference", "coding") else "''"
+
+    def named(self, code: str) -> Value:
+        return replace(self, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a node is to give: a FHIR type, for which element, under which label (`Patient.birthDate`)."""
+
+    type: str
+    label: str
+    many: bool = False
+    element: Element | None = None
+
+    @property
+    def single(self) -> Want:
+        return replace(self, many=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A place that the rule at hand reads: Python code of segment, path and raw text."""
+
+    segment: str
+    path: str
+
+
+class TermEmitter(Protocol):
+    def value(self, expression: Expression, frame: Frame, block: Block, many: bool = False) -> Value | None: ...
+    def condition(self, expression: Expression, frame: Frame, block: Block) -> str: ...
+    def parsed(self, text: YamlNode, file: str) -> Expression | None: ...
+    def index(self, entry: str, frame: Frame) -> str: ...
+
+
+class NodeEmitter(Protocol):
+    def node(self, node: YamlNode, want: Want, frame: Frame, block: Block) -> Value | None: ...
+    def elements(
+        self, node: YamlMap, want: Want, frame: Frame, block: Block, target: str, branch: bool = False
+    ) -> Value | None: ...
+
+
+class TemplateEmitter(Protocol):
+    def call(self, expression: As, frame: Frame, block: Block, many: bool) -> Value | None: ...
+    def identity(self, expression: As, frame: Frame, block: Block) -> tuple[str, str] | None: ...
+
+
+class EntryLookup(Protocol):
+    """What a reference needs to know of the entries."""
+
+    def resource(self, key: str) -> str: ...
+    def keys(self) -> list[str]: ...
+    def lookup(self, key: str, frame: Frame, every: bool) -> str: ...
+
+
+@dataclass(slots=True)
+class Module:
+    """One generated module while it is written."""
+
+    r4: R4
+    sources: Sources
+    findings: Findings
+    tables: dict[str, Table]
+    groups: dict[str, Group]
+    trace: bool
+    top: Block = field(default_factory=Block)
+    functions: Block = field(default_factory=Block)
+    marks: Marks = field(default_factory=Marks)
+    constants: dict[str, str] = field(default_factory=dict)
+    pads: dict[str, int] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    counting: bool = True
+    leaf: tuple[str, int, int] = ("", 0, 0)
+    label: str = ""
+    globals: dict[str, object] = field(default_factory=dict)
+    count: int = 0
+    terms: TermEmitter = field(init=False)
+    nodes: NodeEmitter = field(init=False)
+    templates: TemplateEmitter = field(init=False)
+    entries: EntryLookup = field(init=False)
+
+    def name(self, front: str) -> str:
+        """A new Python name."""
+        self.count += 1
+        return f"{front}{self.count}"
+
+    def constant(self, source: str) -> str:
+        """The name of a module constant with this source; one for each source."""
+        found = self.constants.get(source)
+        if found is None:
+            found = self.constants[source] = f"K{len(self.constants) + 1}"
+            self.top.line(f"{found} = {source}")
+        return found
+
+    def shared(self, value: object) -> str:
+        """A constant value: a literal where it is cheap, else one shared object."""
+        plain = type(value) in (str, bool, int)
+        return literal(value) if plain else self.constant(literal(value))
+
+    def rule(self, file: str, line: int, makes: str) -> str:
+        return self.constant(f"Rule({f'{file}:{line}'!r}, {makes!r})")
+
+    def table(self, name: str, kind: str) -> str:
+        """Python name of a table: `code` to code, `coding`, `concept`, or the `table` itself."""
+        front = {"code": "T_", "coding": "C_", "concept": "CC_", "table": "TABLE_"}[kind]
+        variable = front + "".join(letter if letter.isalnum() else "_" for letter in name)
+        if variable not in self.globals:
+            table = self.tables[name]
+            if kind == "table":
+                self.globals[variable] = table
+                return variable
+            self.globals[variable] = None
+            made: dict[str, object] = {}
+            for code, target in table.targets.items():
+                coding = target.coding(table.system)
+                made[code] = target.code if kind == "code" else coding if kind == "coding" else {"coding": [coding]}
+            self.top.line(f"{variable} = {literal(made)}")
+        return variable
+
+    def pad(self, segment: str, field_number: int) -> str:
+        """Name of the padding for a segment's fields; as wide as the highest field read."""
+        self.pads[segment] = max(self.pads.get(segment, 0), field_number)
+        return f"P_{segment}"
+
+    def places(self, since: int) -> str:
+        """Python tuple of the places read since a mark in `seen`."""
+        found = dict.fromkeys(f"({one.segment}, {one.path})" for one in self.seen[since:])
+        return "(" + "".join(f"{one}, " for one in found) + ")"
+
+    def fault(self, code: str, column: int, text: str, suggestion: str = "") -> None:
+        """A finding in the leaf being compiled, at a column of its text."""
+        file, line, start = self.leaf
+        self.findings.add(code, file, YamlScalar("", "plain", line, start + column - 1), text, suggestion)
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Reads in here decide, they do not carry a value over (decision 13)."""
+        before, self.counting = self.counting, False
+        try:
+            yield
+        finally:
+            self.counting = before

@@ -1,0 +1,295 @@
+"""`value | function arguments` to Python, each conversion with its issue when it fails."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.expression import Else, Expression, Literal, Path, Pipe, Variable
+from engine.mapping.frames import Frame
+from engine.mapping.functions import COMPILED, FUNCTIONS, BadValue, Function
+from engine.mapping.module import Module, Value
+from engine.mapping.reads import Raw, Reads
+from engine.mapping.writer import Block
+
+_TIMES = {
+    "date": "to_date({0})",
+    "time": "to_time({0})",
+    "dateTime": "dated({0}, r.zone, r.offset)",
+    "instant": "moment({0}, r.zone, r.offset)",
+}
+_CONVERTED = frozenset(
+    {
+        "decimal",
+        "integer",
+        "positiveInt",
+        "unsignedInt",
+        "boolean",
+        "date",
+        "dateTime",
+        "instant",
+        "time",
+        "base64Binary",
+    }
+)
+
+
+class Values(Protocol):
+    """What pipes need of the terms."""
+
+    def value(self, expression: Expression, frame: Frame, block: Block, many: bool = False) -> Value | None: ...
+    def raw(self, expression: Expression, frame: Frame, block: Block, many: bool = False) -> Raw | None: ...
+
+
+class Pipes:
+    """Emits function calls."""
+
+    def __init__(self, module: Module, reads: Reads, terms: Values) -> None:
+        self.module, self.reads, self.terms = module, reads, terms
+
+    def fault(self, column: int, text: str, suggestion: str = "") -> None:
+        self.module.fault("M503", column, text, suggestion)
+
+    def pipe(self, pipe: Pipe, frame: Frame, block: Block, many: bool) -> Value | None:
+        name = pipe.function
+        if name not in FUNCTIONS and name not in COMPILED:
+            hint = self.module.findings.near(name, [*FUNCTIONS, *COMPILED])
+            self.fault(pipe.column, f"there is no function '{name}'", hint)
+            return None
+        function = FUNCTIONS.get(name)
+        expected = function.arguments if function else int(name in ("table", "coding", "default"))
+        if len(pipe.arguments) != expected:
+            self.fault(
+                pipe.column,
+                f"{name} takes {expected or 'no'} argument{'' if expected == 1 else 's'}",
+                "text needs single quotes",
+            )
+            return None
+        since = len(self.module.seen)
+        source = self.source(pipe, function, frame, block, many)
+        if source is None:
+            return None
+        if source.shape in _CONVERTED or source.shape in ("object", "reference", "coding", "condition"):
+            self.fault(pipe.column, f"{name} wants text, and gets {source.shape}", "convert once, at the end")
+            return None
+        if function is not None and function.takes in ("many", "formatted"):
+            return self.joined(function, source, pipe, frame, block)
+        if source.fixed and not source.many:
+            return self.folded(pipe, source)
+        if source.many:
+            return self.each(pipe, function, source, since, frame, block)
+        return self.one(pipe, function, source, since, frame, block)
+
+    def source(self, pipe: Pipe, function: Function | None, frame: Frame, block: Block, many: bool) -> Value | None:
+        if function is not None and function.takes == "formatted":
+            return self.formatted(pipe.source, frame, block)
+        if function is not None and function.takes == "raw":
+            raw = self.terms.raw(pipe.source, frame, block)
+            if raw is None:
+                return None
+            self.reads.account(raw)
+            self.reads.see(raw)
+            variable = self.module.name("v")
+            block.line(f"{variable} = '' if {raw.code} == '\"\"' else {raw.code}")
+            return Value(variable, "text")
+        return self.terms.value(pipe.source, frame, block, many or (function is not None and function.takes == "many"))
+
+    def formatted(self, source: Expression, frame: Frame, block: Block) -> Value | None:
+        """The texts of a path as formatted text, or whatever else there is before `lines`."""
+        if isinstance(source, Path):
+            return self.reads.texts(source, frame, block, formatted=True)
+        if isinstance(source, Else):
+            left = self.formatted(source.left, frame, block)
+            if left is None:
+                return None
+            variable = self.module.name("l")
+            block.line(f"{variable} = {left.code}")
+            then = block.inside(f"if not any({variable}):")
+            right = self.formatted(source.right, frame, then)
+            if right is None:
+                return None
+            then.line(f"{variable} = {right.code}")
+            return Value(variable, "text", many=True)
+        value = self.terms.value(source, frame, block, True)
+        if value is None or value.many:
+            return value
+        return Value(f"[{value.code}]", "text", many=True)
+
+    def joined(self, function: Function, source: Value, pipe: Pipe, frame: Frame, block: Block) -> Value | None:
+        arguments = self.arguments(pipe, frame)
+        if arguments is None:
+            return None
+        variable = self.module.name("v")
+        listed = source.code if source.many else f"[{source.code}]"
+        block.line(f"{variable} = {function.name}({', '.join([listed, *arguments])})")
+        return Value(variable, "text")
+
+    def arguments(self, pipe: Pipe, frame: Frame) -> list[str] | None:
+        found: list[str] = []
+        for argument in pipe.arguments:
+            if isinstance(argument, Literal):
+                found.append(repr(argument.text))
+                continue
+            value = frame.variable(argument.name)
+            if value is None or value.shape not in ("text", "code", "uri"):
+                self.fault(argument.column, f"${argument.name} is no text here", "define it in $let")
+                return None
+            found.append(value.code)
+        return found
+
+    def folded(self, pipe: Pipe, source: Value) -> Value | None:
+        """A function of a literal: done now, once."""
+        text = str(source.constant)
+        if pipe.function in ("table", "coding"):
+            return self.folded_code(pipe, text)
+        function = FUNCTIONS.get(pipe.function)
+        if function is None or any(isinstance(argument, Variable) for argument in pipe.arguments):
+            self.fault(pipe.column, f"{pipe.function} of a literal", "write the literal as it is to be")
+            return None
+        arguments = [argument.text for argument in pipe.arguments if isinstance(argument, Literal)]
+        try:
+            made = function.call(text, *arguments)
+        except BadValue as error:
+            self.fault(pipe.column, f"{pipe.function}: {error}")
+            return None
+        return Value(
+            self.module.shared(made),
+            function.gives,
+            many=function.many,
+            total=bool(made) or function.total,
+            constant=made,
+        )
+
+    def folded_code(self, pipe: Pipe, text: str) -> Value | None:
+        argument = pipe.arguments[0]
+        table = self.module.tables.get(argument.text) if isinstance(argument, Literal) else None
+        if table is None:
+            return self.no_table(pipe)
+        target = table.targets.get(text)
+        if target is None and not table.keep:
+            self.fault(
+                pipe.column,
+                f"table '{table.name}' has no code '{text}'",
+                self.module.findings.near(text, table.targets),
+            )
+            return None
+        if pipe.function == "table":
+            made = target.code if target else text
+            return Value(repr(made), "code", f"table {table.name}", total=True, constant=made)
+        coding = target.coding(table.system) if target else {"system": table.system, "code": text}
+        return Value(self.module.shared(coding), "coding", f"{table.name}|", total=True, constant=coding)
+
+    def no_table(self, pipe: Pipe) -> None:
+        argument = pipe.arguments[0]
+        name = argument.text if isinstance(argument, Literal) else f"${argument.name}"
+        hint = self.module.findings.near(name, self.module.tables)
+        self.fault(argument.column, f"there is no table '{name}'", hint or "include the file that has it")
+
+    def each(
+        self, pipe: Pipe, function: Function | None, source: Value, since: int, frame: Frame, block: Block
+    ) -> Value | None:
+        """The function of every item of a list."""
+        variable, item = self.module.name("l"), self.module.name("v")
+        block.line(f"{variable} = []")
+        loop = block.inside(f"for {item} in {source.code}:")
+        made = self.one(pipe, function, Value(item, source.shape), since, frame, loop)
+        if made is None:
+            return None
+        if made.many:
+            loop.line(f"{variable} += {made.code}")
+        else:
+            loop.inside(f"if {made.present}:").line(f"{variable}.append({made.code})")
+        return Value(variable, made.shape, made.of, many=True)
+
+    def one(
+        self, pipe: Pipe, function: Function | None, source: Value, since: int, frame: Frame, block: Block
+    ) -> Value | None:
+        if pipe.function in ("table", "coding"):
+            return self.coded(pipe, source, since, frame, block)
+        arguments = self.arguments(pipe, frame)
+        if arguments is None:
+            return None
+        variable = self.module.name("v")
+        if pipe.function == "default":
+            block.line(f"{variable} = {source.code} or {arguments[0]}")
+            return Value(variable, "text", total=True)
+        if pipe.function in _TIMES:
+            return self.timed(pipe.function, source, variable, since, frame, block)
+        assert function is not None
+        result = Value(variable, function.gives, many=function.many)
+        call = f"{self.called(function)}({', '.join([source.code, *arguments])})"
+        if source.total and not function.fails:
+            block.line(f"{variable} = {call}")
+            return Value(variable, function.gives, many=function.many, total=function.total and not function.many)
+        if not function.fails:
+            block.line(f"{variable} = {call} if {source.code} else {result.absent}")
+            return result
+        self.guarded(variable, call, source, result.absent, since, frame, block)
+        if function.gives == "decimal":
+            block.inside(f"if ',' in {source.code} and {variable}:").line(
+                self.note("'map.decimal_comma'", source, since, frame)
+            )
+        return result
+
+    @staticmethod
+    def called(function: Function) -> str:
+        return function.name
+
+    def timed(self, name: str, source: Value, variable: str, since: int, frame: Frame, block: Block) -> Value:
+        call = _TIMES[name].format(source.code)
+        if name in ("date", "time"):
+            self.guarded(variable, call, source, "''", since, frame, block)
+            return Value(variable, name)
+        note = self.module.name("n")
+        block.line(f"{variable} = ''")
+        then = block.inside(f"if {source.code}:")
+        then.inside("try:").line(f"{variable}, {note} = {call}")
+        failed = then.inside("except BadTime as error:")
+        failed.line(f"r.bad(error, {self.at(frame)}, {self.spot(since)}, {source.code})")
+        then.inside("else:").inside(f"if {note}:").line(self.note(note, source, since, frame))
+        return Value(variable, name)
+
+    def guarded(
+        self, variable: str, call: str, source: Value, absent: str, since: int, frame: Frame, block: Block
+    ) -> None:
+        block.line(f"{variable} = {absent}")
+        then = block.inside(f"if {source.code}:")
+        then.inside("try:").line(f"{variable} = {call}")
+        failed = then.inside("except (BadTime, BadValue) as error:")
+        failed.line(f"r.bad(error, {self.at(frame)}, {self.spot(since)}, {source.code})")
+
+    def note(self, code: str, source: Value, since: int, frame: Frame) -> str:
+        return f"r.noted({code}, {self.at(frame)}, {self.spot(since)}, {source.code})"
+
+    def at(self, frame: Frame) -> str:
+        """The rule at hand."""
+        file, line, _ = self.module.leaf
+        return self.module.rule(file, line, self.module.label)
+
+    def spot(self, since: int) -> str:
+        """Segment and path of the value at hand: the last place read."""
+        if len(self.module.seen) > since:
+            last = self.module.seen[-1]
+            return f"{last.segment}, {last.path}"
+        return "NOWHERE, ''"
+
+    def coded(self, pipe: Pipe, source: Value, since: int, frame: Frame, block: Block) -> Value | None:
+        """`table NAME` and `coding NAME`. A coding is kept as the text of its code until the element says which it wants."""
+        argument = pipe.arguments[0]
+        table = self.module.tables.get(argument.text) if isinstance(argument, Literal) else None
+        if table is None:
+            self.no_table(pipe)
+            return None
+        gives = table.keep or table.fallback is not None
+        ensured = source.total and table.total
+        variable = self.module.name("v")
+        if pipe.function == "coding":
+            call = f"r.unknown_coding({{table}}, {{code}}, {self.at(frame)}, {self.spot(since)}, {{concept}})"
+            return Value(source.code, "coding", f"{table.name}|{call}", total=source.total and gives, ensured=ensured)
+        table_name = self.module.table(table.name, "code")
+        block.line(f"{variable} = ''")
+        then = block.inside(f"if {source.code}:")
+        then.line(f"{variable} = {table_name}.get({source.code})")
+        then.inside(f"if {variable} is None:").line(
+            f"{variable} = r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
+        )
+        return Value(variable, "code", f"table {table.name}", total=source.total and gives, ensured=ensured)

@@ -1,0 +1,219 @@
+"""One run of a compiled mapping: what the generated code calls besides plain Python.
+
+Everything slow is here, off the straight path: issues, unknown codes, values that do not convert, merging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.clock import as_datetime
+from engine.mapping import Context
+from engine.mapping.groups import Scope
+from engine.mapping.tables import Table
+from engine.message import Issue, Severity
+from engine.standards.fhir import Entry, Identity, Link, Resource, Verb
+from engine.standards.hl7v2 import paths, times
+from engine.standards.hl7v2.er7 import Er7Document, Segment
+
+_SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "note": Severity.NOTE}
+
+dated = lru_cache(maxsize=4096)(times.date_time)
+"""dateTime of a text in a zone: results of one order repeat theirs thirty times."""
+moment = lru_cache(maxsize=4096)(times.instant)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The place of a rule in its file, and what it makes: `mappings/hl7v2/adt.yaml:41`, `Patient.birthDate`."""
+
+    at: str
+    makes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One element made in a traced run: which object, which element, by which rule, from which places."""
+
+    owner: dict[str, Any]
+    element: str
+    rule: Rule
+    places: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """State of one run. The names are short because generated code is read by people."""
+
+    document: Er7Document
+    context: Context
+    message: Scope
+    zone: ZoneInfo
+    strict: dict[str, str]
+    functions: dict[str, object]
+    issues: list[Issue] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    slots: dict[int, dict[str, Any]] = field(default_factory=dict)
+    index: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    trace: list[Made] = field(default_factory=list)
+    offset: str = ""
+    namespace: str = ""
+
+    def issue(self, level: str, code: str, text: str, place: str, standard: str, rule: Rule, hint: str = "") -> None:
+        self.issues.append(Issue(_SEVERITIES[level], code, text, place, standard, rule.at, hint))
+
+    def place(self, segment: Segment, path: str, raw: str = "") -> str:
+        return paths.place(segment, path, raw, self.functions)
+
+    def bad(self, error: Exception, rule: Rule, segment: Segment, path: str, raw: str) -> None:
+        """A value that did not convert: an issue, and nothing."""
+        code = getattr(error, "code", "map.invalid_value")
+        text = f"{rule.makes}: {error}"
+        self.issue(
+            self.strict["invalid_values"], "map.invalid_value", text, self.place(segment, path, raw), "102", rule, code
+        )
+
+    def noted(self, code: str, rule: Rule, segment: Segment, path: str, raw: str) -> None:
+        """A value that was converted with a doubt."""
+        self.issue(
+            "note",
+            code,
+            f"{rule.makes}: {_NOTES.get(code, 'converted with a doubt')}",
+            self.place(segment, path, raw),
+            "",
+            rule,
+        )
+
+    def unknown(self, table: Table, code: str, rule: Rule, segment: Segment, path: str) -> str:
+        """A code that the table does not have, for `table`; "" when nothing comes of it."""
+        found = self._site(table, code)
+        if found:
+            return found
+        self._unknown(table, rule, segment, path, code)
+        if table.keep:
+            return code
+        return table.fallback.code if table.fallback is not None else ""
+
+    def unknown_coding(self, table: Table, code: str, rule: Rule, segment: Segment, path: str, concept: bool) -> Any:
+        """The same for `coding`: a Coding, or a CodeableConcept where `concept`."""
+        found = self._site(table, code)
+        made: dict[str, str] | None = None
+        if found:
+            made = {"system": table.system, "code": found} if table.system else {"code": found}
+        else:
+            self._unknown(table, rule, segment, path, code)
+            if table.fallback is not None:
+                made = table.fallback.coding(table.system)
+            elif table.keep:
+                if concept and not table.system:
+                    return {"text": code}
+                made = {"system": table.system, "code": code} if table.system else {"code": code}
+        if made is None:
+            return None
+        return {"coding": [made]} if concept else made
+
+    def _site(self, table: Table, code: str) -> str:
+        return self.context.tables.get(table.name, {}).get(code, "") if self.context.tables else ""
+
+    def _unknown(self, table: Table, rule: Rule, segment: Segment, path: str, raw: str) -> None:
+        if table.level:
+            text = f"{rule.makes}: the code is not in table '{table.name}'"
+            self.issue(table.level, "map.unknown_code", text, self.place(segment, path, raw), "103", rule)
+
+    def required(self, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
+        """A mandatory element has no value."""
+        place = self.place(*places[0]) if places else ""
+        self.issue("error", "map.required", f"{rule.makes} is required and has no value", place, "101", rule)
+
+    def incomplete(self, rule: Rule, element: str) -> None:
+        """A nested object without an element that R4 requires."""
+        self.issue("warning", "map.incomplete", f"{rule.makes} is left out: {element} has no value", "", "", rule)
+
+    def unidentified(self, level: str, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
+        place = self.place(*places[0]) if places else ""
+        standard = "101" if level == "error" else ""
+        self.issue(level, "map.no_identity", f"{rule.makes}: no identity has a value", place, standard, rule)
+
+    def received(self) -> str:
+        """FHIR instant of the reception, UTC."""
+        return as_datetime(self.context.received).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def derive(self, parent: int | None, parts: tuple[str, ...]) -> str:
+        """Value of a derived identity; "" without parent or without any part."""
+        if parent is None or not any(parts):
+            return ""
+        owner = self.entries[parent]
+        stated = (owner.resource["resourceType"], owner.identity.system, owner.identity.value, *parts)
+        return "|".join(
+            [part.replace("\\", "\\\\").replace("|", "\\p") if "|" in part or "\\" in part else part for part in stated]
+        )
+
+    def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:
+        """The number of the entry with this identity; a new one, or the one that was there."""
+        known = self.index.get((type, system, value))
+        if known is not None:
+            entry = self.entries[known]
+            if verb is Verb.OWN:
+                entry.verb = verb
+            return known
+        number = self.index[type, system, value] = len(self.entries)
+        self.entries.append(Entry(key, {"resourceType": type}, verb, Identity(system, value, derived)))
+        return number
+
+    def put(self, number: int, body: Resource, rule: Rule) -> None:
+        """The body of an entry; joined with what another rule made of the same resource."""
+        entry = self.entries[number]
+        if len(entry.resource) == 1:
+            # In place: other entries may hold this dict already.
+            entry.resource.update(body)
+        elif not _join(entry.resource, body):
+            level = self.strict["contradictions"] if entry.verb is Verb.OWN else "note"
+            text = f"{rule.makes} is stated twice with different content; the first stands"
+            self.issue(level, "map.contradiction", text, "", "", rule)
+
+    def link(self, number: int) -> dict[str, Any]:
+        """The reference to an entry; every reference to one entry is one object."""
+        slot = self.slots.get(number)
+        if slot is None:
+            slot = self.slots[number] = {"reference": ""}
+            self.links.append(Link(slot, number))
+        return slot
+
+    def link_in(self, slot: dict[str, Any], number: int) -> None:
+        """A reference inside an object with more to it."""
+        slot["reference"] = ""
+        self.links.append(Link(slot, number))
+
+    def made(
+        self, owner: dict[str, Any], element: str, rule: Rule, places: tuple[tuple[Segment, str, str], ...]
+    ) -> None:
+        """Traced run only."""
+        self.trace.append(Made(owner, element, rule, tuple(self.place(*place) for place in places)))
+
+
+_NOTES = {
+    times.FILLED: "seconds were not stated; filled with zeros",
+    times.AMBIGUOUS: "the hour exists twice that night; the first was taken",
+    times.SKIPPED: "the hour does not exist that night",
+    times.MIDNIGHT: "24:00 became 00:00 of the next day",
+    "map.decimal_comma": "a decimal comma became a point",
+}
+
+
+def _join(present: Resource, body: Resource) -> bool:
+    """Add what is new of `body`; False where the two disagree."""
+    agree = True
+    for name, value in body.items():
+        there = present.get(name)
+        if there is None:
+            present[name] = value
+        elif there != value:
+            if isinstance(there, list) and isinstance(value, list):
+                present[name] = there + [item for item in value if item not in there]
+            else:
+                agree = False
+    return agree

@@ -1,0 +1,258 @@
+"""`as TYPE`: a datatype template becomes one Python function of a raw repetition or component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.expression import As, Literal
+from engine.mapping.frames import Frame, Level
+from engine.mapping.module import Module, Value, Want
+from engine.mapping.reads import Reads
+from engine.mapping.sources import Defined
+from engine.mapping.terms import Terms
+from engine.mapping.writer import Block
+from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One generated function: its name, what it gives, what it reads of its argument."""
+
+    name: str
+    value: Value
+    reads: frozenset[tuple[int, int]]
+
+
+class Templates:
+    """Emits template functions when they are first used, one for each level and set of constants."""
+
+    def __init__(self, module: Module, reads: Reads, terms: Terms) -> None:
+        self.module, self.reads, self.terms = module, reads, terms
+        self.made: dict[tuple[object, ...], Made | None] = {}
+        self.open: list[str] = []
+
+    def fault(self, column: int, text: str, suggestion: str = "") -> None:
+        self.module.fault("M504", column, text, suggestion)
+
+    def call(self, expression: As, frame: Frame, block: Block, many: bool) -> Value | None:
+        """The template's value of the path before `as`."""
+        raw = self.terms.raw(expression.source, frame, block, many)
+        if raw is None:
+            return None
+        extra = self.extras(expression, frame)
+        made = None if extra is None else self.function(expression, raw.level, identity=False)
+        if made is None or extra is None:
+            return None
+        self.reads.account(raw, tuple(made.reads))
+        self.reads.see(raw)
+        variable = self.module.name("l" if raw.many else "v")
+        if raw.many:
+            one, result = self.module.name("t"), self.module.name("o")
+            call = f"{made.name}(r, {one}, {raw.segment or 'NOWHERE'}, {raw.path}{extra})"
+            block.line(f"{variable} = [{result} for {one} in {raw.code} if ({result} := {call})]")
+        else:
+            block.line(
+                f"{variable} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra}) if {raw.code} else {made.value.absent}"
+            )
+        value = made.value
+        return Value(variable, value.shape, value.of, many=raw.many, sure=value.sure)
+
+    def identity(self, expression: As, frame: Frame, block: Block) -> tuple[str, str] | None:
+        """Python names of system and value of the Identifier that the template makes."""
+        raw = self.terms.raw(expression.source, frame, block)
+        extra = self.extras(expression, frame) if raw is not None else None
+        made = None if raw is None or extra is None else self.function(expression, raw.level, identity=True)
+        if raw is None or made is None or extra is None:
+            return None
+        self.reads.account(raw, tuple(made.reads))
+        self.reads.see(raw)
+        system, value = self.module.name("system"), self.module.name("value")
+        block.line(f"{system} = {value} = ''")
+        block.line(f"if {raw.code}: {system}, {value} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})")
+        return system, value
+
+    def extras(self, expression: As, frame: Frame) -> str | None:
+        """Further arguments: variables given by `with`."""
+        found = ""
+        for _, binding in expression.bindings:
+            if not isinstance(binding, Literal):
+                value = frame.variable(binding.name)
+                if value is None or value.shape not in ("text", "code", "uri"):
+                    self.fault(binding.column, f"${binding.name} is no text here", "define it in $let")
+                    return None
+                found += f", {value.code}"
+        return found
+
+    def function(self, expression: As, level: Level, identity: bool) -> Made | None:
+        """The function for this use of a template, written now if it is new."""
+        types = self.module.sources.types
+        defined = types.get(expression.type)
+        if defined is None or not isinstance(defined.node, YamlMap):
+            hint = self.module.findings.near(expression.type, types)
+            self.fault(
+                expression.column, f"there is no type '{expression.type}'", hint or "include the file that has it"
+            )
+            return None
+        bindings = tuple((key, b.text if isinstance(b, Literal) else None) for key, b in expression.bindings)
+        key = (expression.type, level, expression.part, bindings, identity)
+        if key not in self.made:
+            if expression.type in self.open:
+                self.fault(expression.column, f"type '{expression.type}' uses itself")
+                return None
+            self.made[key] = None
+            before = (self.module.leaf, self.module.label, self.module.seen, self.module.counting)
+            self.module.seen, self.module.counting = [], True
+            self.open.append(expression.type)
+            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity)
+            self.open.pop()
+            self.module.leaf, self.module.label, self.module.seen, self.module.counting = before
+        return self.made[key]
+
+    def write(
+        self,
+        expression: As,
+        defined: Defined,
+        node: YamlMap,
+        level: Level,
+        bindings: tuple[tuple[str, str | None], ...],
+        identity: bool,
+    ) -> Made | None:
+        parameters = [key for key, text in bindings if text is None]
+        name = self.module.name(
+            f"{_python(expression.type)}_{'_'.join(_python(k) for k, _ in bindings)}_".replace("__", "_")
+        )
+        function = Block()
+        body = function.inside(f"def {name}({', '.join(['r', 't', 's', 'w', *parameters])}):")
+        body.line("d = r.document")
+        frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
+        for parameter, text in bindings:
+            value = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
+            frame.variables[parameter] = value
+        for free in _free(node) - set(frame.variables):
+            frame.variables[free] = Value("''", "text")
+        target, chosen = self.target(expression, defined, node)
+        if chosen is None:
+            return None
+        chosen = self.overridden(expression, chosen, target, frame)
+        if identity:
+            value = self.pair(expression, chosen, target, frame, body)
+        elif target:
+            value = self.module.nodes.node(chosen, Want(target, target), frame, body)
+        else:
+            value = self.module.nodes.node(chosen, Want("", expression.type), frame, body)
+        if value is None:
+            return None
+        if not identity:
+            body.line(f"return {value.code}")
+        self.module.functions.add(function)
+        assert frame.template is not None
+        return Made(name, value, frozenset(frame.template))
+
+    def target(self, expression: As, defined: Defined, node: YamlMap) -> tuple[str, YamlNode | None]:
+        """FHIR type and rules of the template, or of the one element asked for; "" for text."""
+        stated = node.get("$target")
+        target = stated.text if isinstance(stated, YamlScalar) else ""
+        if stated is not None and self.module.r4.type(target) is None:
+            hint = self.module.findings.near(target, self.module.r4.names)
+            self.module.findings.add("M401", defined.file, stated, f"'{target}' is no R4 type", hint)
+            return "", None
+        rules = YamlMap(tuple(pair for pair in node.entries if pair[0].text != "$target"), node.line, node.column)
+        if not target and rules.get("$value") is None:
+            self.module.findings.add("M402", defined.file, node, f"type '{expression.type}' needs $target or $value")
+            return "", None
+        if not expression.part:
+            return target, rules
+        definition = self.module.r4.type(target)
+        element = definition.elements.get(expression.part) if definition else None
+        chosen = rules.get(expression.part)
+        if element is None or chosen is None:
+            names = [key for key, _ in rules if not key.startswith("$")]
+            self.fault(
+                expression.column,
+                f"type '{expression.type}' has no '{expression.part}'",
+                self.module.findings.near(expression.part, names),
+            )
+            return "", None
+        if isinstance(chosen, YamlList) and chosen.items:
+            chosen = chosen.items[0]
+        return element.type, chosen
+
+    def overridden(self, expression: As, node: YamlNode, target: str, frame: Frame) -> YamlNode:
+        """Rules with those of `with k=v` put in, where k is an element and not read as $k."""
+        read = _free(node)
+        for key, binding in expression.bindings:
+            if key in read or not isinstance(node, YamlMap):
+                continue
+            definition = self.module.r4.type(target)
+            element = definition.elements.get(key) if definition else None
+            kind = self.module.r4.type(element.type) if element else None
+            if element is None or kind is None or kind.kind != "primitive":
+                names = [*read, *(definition.elements if definition else ())]
+                hint = self.module.findings.near(key, names)
+                self.fault(
+                    expression.column,
+                    f"type '{expression.type}' takes no '{key}'",
+                    hint or f"read ${key} in the template",
+                )
+                continue
+            rule = f"${key}" if not isinstance(binding, Literal) else f"= {binding.text}"
+            place = node.key(key) or YamlScalar(key, "plain", node.line, node.column)
+            scalar = YamlScalar(rule, "plain", place.line, place.column)
+            kept = tuple(pair for pair in node.entries if pair[0].text != key)
+            node = YamlMap((*kept, (place, scalar)), node.line, node.column)
+        return node
+
+    def pair(self, expression: As, node: YamlNode, target: str, frame: Frame, body: Block) -> Value | None:
+        """System and value alone: what an identity needs of an Identifier."""
+        if isinstance(node, YamlScalar):
+            inner = self.terms.parsed(node, frame.file)
+            if isinstance(inner, As):
+                found = self.identity(inner, frame, body)
+                if found is None:
+                    return None
+                body.line(f"return {found[0]}, {found[1]}")
+                return Value("", "text")
+        if target != "Identifier" or not isinstance(node, YamlMap) or node.get("value") is None:
+            self.fault(expression.column, "an identity needs an Identifier with a value", "write PID-3 as CX")
+            return None
+        let = tuple(pair for pair in node.entries if pair[0].text in ("$let", "$when"))
+        chosen = tuple(pair for pair in node.entries if pair[0].text in ("system", "value"))
+        only = YamlMap((*let, *chosen), node.line, node.column)
+        made = self.module.nodes.node(only, Want("Identifier", "Identifier"), frame, body)
+        if made is None:
+            return None
+        body.line(f"if not {made.code}: return '', ''")
+        body.line(f"return {made.code}.get('system', ''), {made.code}.get('value', '')")
+        return Value("", "text")
+
+
+def _python(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def _free(node: YamlNode) -> set[str]:
+    """Variables that the leaves of a node read and no $let or $for_each in it defines."""
+    found: set[str] = set()
+    defined: set[str] = {"item"}
+
+    def walk(one: YamlNode) -> None:
+        if isinstance(one, YamlScalar):
+            text = one.text
+            at = text.find("$")
+            while at >= 0:
+                end = at + 1
+                while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+                    end += 1
+                found.add(text[at + 1 : end])
+                at = text.find("$", end)
+        elif isinstance(one, YamlList):
+            for item in one.items:
+                walk(item)
+        else:
+            for key, value in one:
+                if key == "$let" and isinstance(value, YamlMap):
+                    defined.update(name for name, _ in value)
+                walk(value)
+
+    walk(node)
+    return {name for name in found - defined if name}

@@ -1,0 +1,19 @@
+"""Text as code and as uri: what the generated code asks of values whose type R4 narrows."""
+
+from __future__ import annotations
+
+from engine.mapping.runtime import Rule, Run
+from engine.standards.hl7v2.er7 import Segment
+
+
+def as_code(text: str) -> str:
+    """A code has no blanks around it and single ones inside. FHIR R4, 2.24.0.1 (code)."""
+    return " ".join(text.split())
+
+
+def as_uri(run: Run, text: str, rule: Rule, segment: Segment, path: str) -> str:
+    """A uri without blanks; an issue and nothing for one that has them."""
+    if text.isalnum() or (text.isprintable() and " " not in text and "\u00a0" not in text):
+        return text
+    run.bad(ValueError("a uri has no blanks"), rule, segment, path, text)
+    return ""

@@ -1,0 +1,76 @@
+"""Python source as it grows: blocks with indentation, places to insert later, literals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from engine.standards.fhir import Decimal
+
+
+class Block:
+    """Lines of one depth and the blocks inside them, in order."""
+
+    def __init__(self, depth: int = 0) -> None:
+        self.depth = depth
+        self.parts: list[str | Block | Callable[[], str]] = []
+
+    def line(self, text: str) -> None:
+        self.parts.append(text)
+
+    def late(self, line: Callable[[], str]) -> None:
+        """A line that is known only when everything is written; "" for none."""
+        self.parts.append(line)
+
+    def inside(self, opening: str) -> Block:
+        """A deeper block under an opening line (`if x:`)."""
+        self.parts.append(opening)
+        block = Block(self.depth + 1)
+        self.parts.append(block)
+        return block
+
+    def here(self) -> Block:
+        """A block of the same depth that can be filled later."""
+        block = Block(self.depth)
+        self.parts.append(block)
+        return block
+
+    def add(self, block: Block) -> None:
+        """Another block's content, at this place."""
+        self.parts.append(block)
+
+    def shift(self, steps: int) -> None:
+        """This block and all inside it deeper by some steps."""
+        self.depth += steps
+        for part in self.parts:
+            if isinstance(part, Block):
+                part.shift(steps)
+
+    @property
+    def empty(self) -> bool:
+        return all(isinstance(part, Block) and part.empty for part in self.parts)
+
+    def text(self, depth: int | None = None) -> Iterator[str]:
+        """The lines, indented; a block that was opened and left empty gets `pass`."""
+        depth = self.depth if depth is None else depth
+        for position, part in enumerate(self.parts):
+            if isinstance(part, str):
+                yield "    " * depth + part
+                following = self.parts[position + 1] if position + 1 < len(self.parts) else None
+                if part.endswith(":") and isinstance(following, Block) and following.empty:
+                    yield "    " * (depth + 1) + "pass"
+            elif callable(part):
+                if line := part():
+                    yield "    " * depth + line
+            else:
+                yield from part.text(depth + (part.depth - self.depth))
+
+
+def literal(value: object) -> str:
+    """Python source of a constant made of dicts, lists, text, numbers and truth values."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, Decimal):
+        return f"Decimal({str(value)!r})"
+    return repr(value)
