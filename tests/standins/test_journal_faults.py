@@ -9,7 +9,10 @@ import aiohttp
 import pytest
 
 from engine.clock import ManualClock
+from engine.standins.journal import Options
+from engine.standins.journal.app import build_app
 from engine.standins.journal.faults import AFTER_COMMIT, KINDS, Fault, Faults
+from engine.standins.journal.journal import Journal
 
 
 @pytest.mark.parametrize(
@@ -150,6 +153,33 @@ async def test_a_fault_that_does_not_exist_is_refused(journal: Any, body: Any) -
     got = await journal.post("/$faults", body, Content_Type="application/json")
     assert got.status == (400 if body != [] else 200)
     assert (await journal.get("/$faults")).tree["active"] == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [("127.0.0.1", 200), ("127.8.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.1.2.3", 403), ("::12", 403)],
+)
+async def test_faults_are_set_from_this_machine_only(peer: str, status: int) -> None:
+    faults, sent = Faults(ManualClock()), []
+    app = build_app(Journal(Options()), faults, "2026-01-15T08:00:00Z")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/$faults",
+        "headers": [],
+        "query_string": b"",
+        "client": (peer, 1),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"fault": "unavailable"}', "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent[0]["status"] == status
+    assert len(faults.active) == (1 if status == 200 else 0)
 
 
 def test_a_fault_ends_when_its_seconds_are_over() -> None:

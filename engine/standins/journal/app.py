@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
 
 import orjson
 from starlette.applications import Starlette
@@ -28,7 +29,6 @@ from engine.standins.journal.overview import overview
 from engine.standins.journal.wire import dump, load
 
 _KINDS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
-_LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 class Fhir:
@@ -162,4 +162,8 @@ def build_app(journal: Journal, faults: Faults, started: str) -> Starlette:
 
 
 def _is_loopback(request: Request) -> bool:
-    return request.client is not None and request.client.host.startswith(_LOOPBACK)
+    if request.client is None:
+        return False
+    address = ip_address(request.client.host)
+    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (inner or address).is_loopback

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from engine.standards.fhir import Resource
@@ -61,6 +62,7 @@ def rewrite(found: list[Slot], places: Mapping[str, str], root: str) -> None:
             node[name] = places[f"{root}/{text}"]
 
 
+@lru_cache(maxsize=4096)
 def local(reference: str, address: str) -> str:
     """`Type/id` when a reference leads into this server, else empty. A version at its end is left out."""
     if address and reference.startswith(address + "/"):

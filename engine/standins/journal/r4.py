@@ -5,6 +5,10 @@ FHIR R4, 2.25 (resource index) and 3.1.1 (search).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 
 def _words(text: str) -> list[str]:
     return text.split()
@@ -83,10 +87,11 @@ def has_identifier(resource_type: str) -> bool:
     return resource_type not in _NO_IDENTIFIER
 
 
-def parameters_of(resource_type: str) -> dict[str, str]:
+@cache
+def parameters_of(resource_type: str) -> Mapping[str, str]:
     """Search parameters the journal knows for a type, with their FHIR search type."""
     known = {"_id": "token", "_tag": "token"}
     if has_identifier(resource_type):
         known["identifier"] = "token"
     known.update({name: "reference" for name, types in REFERENCES.items() if resource_type in types})
-    return known
+    return MappingProxyType(known)

@@ -46,13 +46,19 @@ class Version:
 
 
 def seal(
-    resource: Resource, number: int, updated: str, method: str, address: str, found: list[Slot] | None = None
+    resource: Resource,
+    number: int,
+    updated: str,
+    method: str,
+    address: str,
+    found: list[Slot] | None = None,
+    content: bytes = b"",
 ) -> Version:
     """The next version of a resource: its id must be set; version and time are written into `meta`.
 
-    `found` are its links, when they are known already.
+    `found` are its links and `content` its digest, when they are known already.
     """
-    content = wire.content_digest(resource)
+    content = content or wire.content_digest(resource)
     meta = {**resource.get("meta", {}), "versionId": str(number), "lastUpdated": updated}
     kind, identity = resource["resourceType"], resource["id"]
     rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id", "meta")}

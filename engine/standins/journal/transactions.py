@@ -18,6 +18,7 @@ from engine.standins.journal.ledger import Change, Ledger
 from engine.standins.journal.links import Slot, rewrite, slots
 from engine.standins.journal.r4 import TYPES
 from engine.standins.journal.store import Store, Version, seal
+from engine.standins.journal.wire import content_digest
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
 
@@ -112,15 +113,22 @@ class Transactions:
                 kind, _, identity = write.reference.partition("/")
                 staged[write.reference] = Version(kind, identity, number, at, "DELETE")
             elif write.action != "keep":
-                links = found[write.reference]
                 with placed(write.asked):
-                    version = seal(write.resource, number, at, write.asked.method, self.resolver.address, links)
-                equal = write.action == "update" and before is not None and before.content == version.content
-                if equal and self.rules.equal_makes_no_version:
-                    write.what = "unchanged"
-                else:
-                    staged[write.reference] = version
+                    content = content_digest(write.resource)
+                    if self._is_equal(write, content):
+                        write.what = "unchanged"
+                        continue
+                    links, method = found[write.reference], write.asked.method
+                    staged[write.reference] = seal(
+                        write.resource, number, at, method, self.resolver.address, links, content
+                    )
         return staged
+
+    def _is_equal(self, write: Write, content: bytes) -> bool:
+        """Whether an update says nothing that the newest version does not say, and so makes none."""
+        if write.action != "update" or write.before is None or not self.rules.equal_makes_no_version:
+            return False
+        return write.before.content == content
 
     def _replies(self, entries: Sequence[Asked], writes: Sequence[Write], read: Read) -> list[Reply]:
         replies: dict[int, Reply] = {}
