@@ -22,9 +22,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from engine import app as engine_app
 from engine import log
+from engine.channels.lint import sound_site
 from engine.channels.replay import preview
 from engine.channels.runner import Runner
-from engine.channels.site import load_site
 from engine.cli import words
 from engine.cli.demo_steps import STEPS, Step
 from engine.standins.journal.faults import Fault
@@ -80,7 +80,7 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
         "BUDSTIKKE_LAB": ports[1],
         "BUDSTIKKE_FOLDER": str(folder),
     }
-    site = load_site(root, env)
+    site = sound_site(root, env)
     try:
         async with engine_app.running(site) as runner:
             journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))

@@ -14,8 +14,9 @@ import typer
 
 from engine.channels import replay as again
 from engine.channels.build import plans_of, store_path
+from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
-from engine.channels.site import Site, load_site
+from engine.channels.site import Site
 from engine.cli import words
 from engine.clock import SystemClock
 from engine.errors import EngineError
@@ -34,7 +35,7 @@ Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit tr
 @contextmanager
 def opened(folder: Path) -> Iterator[tuple[Site, Store]]:
     """The site and its store; the engine may be running beside."""
-    site = load_site(folder, os.environ)
+    site = sound_site(folder, os.environ)
     path = store_path(site)
     if not path.exists():
         raise EngineError(f"no store at {path}; has the engine run with this site?", code="store.none")

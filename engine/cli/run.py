@@ -11,8 +11,8 @@ import typer
 
 from engine import app as engine_app
 from engine import log
+from engine.channels.lint import sound_site
 from engine.channels.runner import Runner
-from engine.channels.site import load_site
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     if log_format not in ("text", "json"):
         raise typer.BadParameter("log format is text or json")
     log.configure(level, as_json=log_format == "json")
-    site = load_site(folder, os.environ)
+    site = sound_site(folder, os.environ)
 
     def started(runner: Runner) -> None:
         for channel in runner.channels:

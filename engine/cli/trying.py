@@ -12,8 +12,8 @@ import typer
 
 from engine.channels.build import plans_of
 from engine.channels.judge import Verdict, judge
+from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
-from engine.channels.site import load_site
 from engine.cli import words
 from engine.clock import SystemClock, uuid7
 from engine.errors import EngineError, InvalidMessage
@@ -33,7 +33,7 @@ def try_file(
     Nothing is stored and nothing is sent. Exit code 0 when it would be accepted, 1 when not.
     Example: budstikke try samples/hl7v2/adt_a01.hl7
     """
-    plans = plans_of(load_site(site, os.environ), full_registry(), make_keys=False)
+    plans = plans_of(sound_site(site, os.environ), full_registry(), make_keys=False)
     raw = file.read_bytes()
     plan = _plan(plans, channel, raw)
     tried = []

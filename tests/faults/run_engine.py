@@ -12,7 +12,7 @@ from engine import app, log
 from engine.channels.intake import ChannelIntake
 from engine.channels.judge import Verdict
 from engine.channels.runner import Runner
-from engine.channels.site import load_site
+from engine.channels.lint import sound_site
 from engine.message import Received
 
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
     def started(runner: Runner) -> None:
         print("ready", flush=True)
 
-    app.run_loop(app.serve(load_site(Path(arguments[0]), os.environ), started))
+    app.run_loop(app.serve(sound_site(Path(arguments[0]), os.environ), started))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import aiohttp
 
 from engine import app
 from engine.channels.runner import Runner
-from engine.channels.site import load_site
+from engine.channels.lint import sound_site
 from engine.standins.journal.server import RunningJournal, serve
 from engine.store import MessageDetail, MessageRow
 from engine.transport.mllp_client import MllpClient
@@ -89,7 +89,7 @@ async def flow(
     text = SITE.format(journal=journal.url, after=after, writes=writes, limit=limit)
     (folder / "channels.yaml").write_text(text, "utf-8")
     try:
-        async with app.running(load_site(folder, {})) as runner:
+        async with app.running(sound_site(folder, {})) as runner:
             yield Flow(runner, journal, int(runner.channels[0].source.address.rpartition(":")[2]))
     finally:
         await journal.stop()

@@ -15,7 +15,7 @@ from engine.app import project_root
 from engine.channels.build import plans_of
 from engine.channels.judge import judge
 from engine.channels.revision import Plan
-from engine.channels.site import load_site
+from engine.channels.lint import sound_site
 from engine.message import Received, Reception
 from engine.plugins.builtin import full_registry
 from engine.standards import Charset
@@ -33,7 +33,7 @@ def sample(name: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def plans() -> dict[str, Plan]:
-    return plans_of(load_site(project_root(), {}), full_registry(), make_keys=False)
+    return plans_of(sound_site(project_root(), {}), full_registry(), make_keys=False)
 
 
 def naive(raw: bytes, bundle: bytes) -> Callable[[], object]:

@@ -19,7 +19,7 @@ import uvloop
 from engine import app
 from engine.app import project_root
 from engine.channels.runner import Runner
-from engine.channels.site import load_site
+from engine.channels.lint import sound_site
 from tests.performance.measure import ROUNDS, gate
 
 pytestmark = pytest.mark.performance
@@ -88,7 +88,7 @@ def in_engine(folder: Path, after: str, narrow: str, work: Callable[[Runner], Aw
         url = (await sink.stdout.readline()).decode().strip()
         text = SITE.format(sink=url, after=after, narrow=narrow)
         (folder / "channels.yaml").write_text(text, "utf-8")
-        async with app.running(load_site(folder, {})) as runner:
+        async with app.running(sound_site(folder, {})) as runner:
             await work(runner)
         sink.terminate()
         await sink.wait()
