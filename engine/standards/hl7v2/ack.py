@@ -58,10 +58,13 @@ def acknowledge(raw: bytes, answer: Answer, control_id: str, micros: int) -> byt
         narrow = raw[len(mark) :][:65_536].decode(codec, "ignore").encode()
         reply = acknowledge(narrow, answer, control_id, micros)
         return mark + reply.decode("utf-8", "replace").encode(codec) if reply else b""
-    theirs = header(raw)
-    separators = _separators(theirs.fields[1], theirs.fields[2]) if theirs else None
-    if theirs is None or separators is None:
-        theirs, separators = Header(b"|", [b"MSH", b"|", b"^~\\&"] + [b""] * 19), USUAL
+    theirs = header(raw) or Header(b"|", [b"MSH", b"|", b"^~\\&"] + [b""] * 19)
+    separators = _separators(theirs.fields[1], theirs.fields[2])
+    if separators is None:
+        # Encoding characters that separate nothing: the fields can be told apart all the same.
+        usual = [mark for mark in USUAL[1:5] if mark.encode() != theirs.separator]
+        separators = Separators(theirs.separator.decode(), *(usual if len(usual) == 4 else "!@%*"))
+        theirs.fields[2] = "".join(separators[1:5]).encode()
     if theirs.fields[9][:3].upper() in (b"ACK", b"MCF"):
         return b""
     return _written(theirs, separators, answer, control_id, micros)

@@ -30,7 +30,8 @@ _FREQUENT = frozenset(
     )
 )  # fmt: skip
 """Names that need no further look; any other is looked at."""
-_SEPARATED_NAMES = ("MSH", "BHS", "FHS")
+SEPARATED_NAMES = ("MSH", "BHS", "FHS")
+"""Segments whose first field is the field separator itself."""
 
 
 class Segment:
@@ -57,7 +58,7 @@ class Segment:
         # What follows field 1000 stays in one piece, so that a segment of nothing but separators costs no memory.
         fields = self.raw.split(self._separator, _MOST_FIELDS)
         fields[0] = self.name
-        if self.name in _SEPARATED_NAMES:
+        if self.name in SEPARATED_NAMES:
             fields.insert(1, self._separator)
         self.fields = fields
         return fields

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 
 from engine.message import Issue, Severity
-from engine.standards.hl7v2.er7 import NULL, Segment, Separators
+from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Segment, Separators
 from engine.standards.hl7v2.tables import FieldRule, segment_rules
 
 _TIME = r"(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:[0-5][0-9](?:\.[0-9]{1,4}+)?+)?+)?+"
@@ -44,8 +44,8 @@ def matcher(version: str, name: str) -> Callable[[str], object]:
     """What says whether the text of a whole segment conforms; None means that it has to be walked."""
     rules = segment_rules(version, name)
     last_required = max((rule.number for rule in rules if rule.required), default=0)
-    if name == "MSH":
-        pattern, rules = r"MSH\|\^~\\&", rules[2:]
+    if name in SEPARATED_NAMES:
+        pattern, rules = name + r"\|\^~\\&", rules[2:]
     else:
         pattern = name
     for rule in rules:
@@ -103,7 +103,7 @@ def _walked(rules: tuple[FieldRule, ...], segment: Segment, separators: Separato
     fields = segment.fields
     blank = separators.component + separators.repetition + separators.subcomponent
     for rule in rules:
-        if segment.name == "MSH" and rule.number <= 2:
+        if rule.number <= 2 and segment.name in SEPARATED_NAMES:
             continue
         at = f"{place}-{rule.number}"
         value = fields[rule.number] if rule.number < len(fields) else ""
@@ -114,7 +114,7 @@ def _walked(rules: tuple[FieldRule, ...], segment: Segment, separators: Separato
         yield from _field_departures(rule, value, at, separators)
     for number in range(len(rules) + 1, len(fields)):
         if fields[number]:
-            yield _note("hl7.extra_field", "a field after the last of the definition", f"{place}-{number}", "207")
+            yield _note("hl7.extra_field", "a field after the last of the definition", f"{place}-{number}", "102")
 
 
 def _field_departures(rule: FieldRule, value: str, at: str, separators: Separators) -> Iterator[Issue]:
@@ -122,7 +122,7 @@ def _field_departures(rule: FieldRule, value: str, at: str, separators: Separato
         return
     repetitions = value.split(separators.repetition) if separators.repetition else [value]
     if rule.repeats and len(repetitions) > rule.repeats:
-        yield _note("hl7.repetitions", f"{len(repetitions)} repetitions where {rule.repeats} may stand", at, "207")
+        yield _note("hl7.repetitions", f"{len(repetitions)} repetitions where {rule.repeats} may stand", at, "102")
     for number, repetition in enumerate(repetitions[:_MOST_REPETITIONS], 1):
         components = repetition.rstrip(separators.component).split(separators.component)
         if len(components) > rule.components:

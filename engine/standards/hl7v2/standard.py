@@ -9,10 +9,8 @@ from engine.standards import Charset, Document, Unit
 from engine.standards.hl7v2.ack import acknowledge
 from engine.standards.hl7v2.conformance import conformance
 from engine.standards.hl7v2.envelope import envelope_of
-from engine.standards.hl7v2.er7 import NULL, Er7Document, Segment, read
+from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Er7Document, Segment, read
 from engine.standards.hl7v2.split import split
-
-_HEADERS = ("MSH", "BHS", "FHS")
 
 
 class Hl7v2:
@@ -63,7 +61,7 @@ class Hl7v2:
         blank = " " + separators.subcomponent
         for segment in er7.segments:
             at = f"{segment.name}[{segment.number}]"
-            first = 3 if segment.name in _HEADERS else 1
+            first = 3 if segment.name in SEPARATED_NAMES else 1
             for number, field in enumerate(segment.fields[first:], first):
                 if not field:
                     continue
