@@ -13,6 +13,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 from engine.mapping.shelf import load_mapping
@@ -48,7 +49,7 @@ def mappings() -> dict[str, CompiledMapping]:
 def mapped(name: str) -> Mapped:
     document = HL7.decode((SAMPLES / name).read_bytes(), Charset())
     envelope = HL7.envelope(document)
-    context = Context(envelope, RECEIVED, namespace=f"urn:x-budstikke:{envelope.sender.identifier}")
+    context = Context(envelope, RECEIVED, namespace=f"urn:x-budstikke:{quote(envelope.sender.identifier)}")
     return mappings()[envelope.type].run(document, context)
 
 
@@ -74,7 +75,7 @@ def canonical(result: Mapped) -> dict[str, Any]:
             {
                 "entry": entry.key,
                 "write": entry.verb.value,
-                "identity": "derived" if identity.derived else f"{identity.system}|{identity.value}",
+                "identity": f"{'derived' if identity.derived else identity.system}|{identity.value}",
                 "resource": plain(entry.resource),
             }
         )
