@@ -124,7 +124,9 @@ class FhirDestination:
         response = await self._client.request("POST", self._url, _HEADERS, payload, limit)
         if isinstance(response, HttpFailure):
             return outcome_of_failure(response)
-        methods = tuple(match.decode("ascii") for match in _METHOD.findall(payload))
+        methods: tuple[str, ...] = ()
+        if b'POST"' in payload:  # only these leave open whether something was made
+            methods = tuple(match.decode("ascii") for match in _METHOD.findall(payload))
         return outcome_of(response, methods, self._clock.micros())
 
 

@@ -36,6 +36,8 @@ _SAYS_SEVERAL = re.compile(
     r"(?i)\b(?:multiple|several|more than one)\b.{0,60}?match|match.{0,60}?\b(?:multiple|several|more than one)\b"
     r"|\b(?:[2-9]|[1-9]\d{1,5}) (?:matches|resources)\b"
 )
+_FIRST_VERSION = 'W/"1"'
+"""The version of what is new, on servers that count: one that was there before and still has it was not changed."""
 _MOST_SECONDS = 24 * 3600.0
 
 
@@ -144,9 +146,9 @@ def _success(response: HttpResponse, methods: tuple[str, ...]) -> Outcome:
 def _effect(status: str, method: str, entry: dict[str, Any]) -> str:
     if status == "201":
         return "created"
-    if status == "304" or (method == "POST" and status == "200") or _no_change(entry):
+    if status == "304" or (method == "POST" and status == "200") or entry.get("etag") == _FIRST_VERSION:
         return "unchanged"
-    return "updated"
+    return "unchanged" if _no_change(entry) else "updated"
 
 
 def _no_change(entry: dict[str, Any]) -> bool:

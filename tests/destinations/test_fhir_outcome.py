@@ -27,6 +27,8 @@ COUNTS = [
     pytest.param(answered("200", "200"), ("POST", "PUT"), "200 updated=1 unchanged=1", id="a POST that found one"),
     pytest.param(answered("200"), ("POST", "PUT"), "200 updated=1", id="methods that do not fit are not used"),
     pytest.param(answered("200", **NO_CHANGE), ("PUT",), "200 unchanged=1", id="said in the outcome"),
+    pytest.param(answered("200", etag='W/"1"'), ("PUT",), "200 unchanged=1", id="still the first version"),
+    pytest.param(answered("200", etag='W/"2"'), ("PUT",), "200 updated=1", id="a second version"),
     pytest.param(answered("204"), ("PUT",), "200 updated=1", id="204"),
     pytest.param(answered(), (), "200", id="no entries"),
 ]
