@@ -6,6 +6,7 @@ import itertools
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from engine.clock import ManualClock
 from engine.standins.journal import Options, Refused
 from engine.standins.journal.journal import Journal
 from engine.standins.journal.ledger import read_state
-from engine.standins.journal.store import Store
+from engine.standins.journal.store import Store, Version
 from engine.standins.journal.wire import dump, load
 
 IDS = ("a", "b", "c")
@@ -72,8 +73,13 @@ bundles = st.lists(entries(), min_size=1, max_size=4).map(
 
 def _seen(store: Store) -> Any:
     """All that a store holds, its index too, in a shape that can be compared."""
-    index = {key: set(references) for key, references in store._index.items()}
-    return {name: list(history) for name, history in store.histories.items()}, index
+    index = {key: set(store.with_key(key)) for key in store._index}
+    return {name: [_said(version) for version in history] for name, history in store.histories.items()}, index
+
+
+def _said(version: Version) -> Any:
+    """A version with its sets in no order."""
+    return replace(version, keys=tuple(sorted(map(str, version.keys))), referred=tuple(sorted(version.referred)))
 
 
 @settings(max_examples=150, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 from engine.standards.fhir import Resource
@@ -69,7 +70,7 @@ def _reach(node: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _token_keys(kind: str, name: str, system: Any, value: Any) -> Iterator[Key]:
-    system = system if isinstance(system, str) else ""
+    system = intern(str(system)) if isinstance(system, str) else ""
     if isinstance(value, str):
         yield Key(kind, name, system, value)
         yield Key(kind, name, None, value)

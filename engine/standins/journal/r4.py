@@ -44,8 +44,11 @@ TYPES = frozenset(
 _NO_IDENTIFIER = frozenset(
     _words("""
     AuditEvent Binary CompartmentDefinition GraphDefinition ImplementationGuide Linkage MessageHeader NamingSystem
-    OperationDefinition Provenance SearchParameter StructureMap Subscription TerminologyCapabilities
-    VerificationResult CapabilityStatement
+    OperationDefinition Provenance SearchParameter Subscription TerminologyCapabilities
+    VerificationResult CapabilityStatement SubstanceNucleicAcid SubstancePolymer SubstanceProtein
+    SubstanceReferenceInformation SubstanceSourceMaterial MedicationKnowledge MedicinalProductContraindication
+    MedicinalProductIndication MedicinalProductInteraction MedicinalProductManufactured
+    MedicinalProductUndesirableEffect
     """)
 )
 _SUBJECT = _words("""
@@ -53,12 +56,13 @@ _SUBJECT = _words("""
     Condition DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference Encounter Flag Goal
     GuidanceResponse ImagingStudy Invoice List Media MeasureReport MedicationAdministration MedicationDispense
     MedicationRequest MedicationStatement Observation Procedure QuestionnaireResponse RequestGroup RiskAssessment
-    ServiceRequest Specimen Account Basic
+    ServiceRequest Specimen Account Basic Contract
     """)
 _PATIENT = _words("""
     AllergyIntolerance Claim ClaimResponse Consent Device DetectedIssue EpisodeOfCare ExplanationOfBenefit
     FamilyMemberHistory Immunization ImmunizationEvaluation ImmunizationRecommendation NutritionOrder RelatedPerson
-    SupplyDelivery VisionPrescription CoverageEligibilityRequest CoverageEligibilityResponse
+    SupplyDelivery VisionPrescription BodyStructure MolecularSequence CoverageEligibilityRequest
+    CoverageEligibilityResponse
     """)
 _ENCOUNTER = _words("""
     CarePlan ClinicalImpression Communication CommunicationRequest Composition Condition DeviceRequest

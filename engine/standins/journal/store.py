@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.standards.fhir import Resource
@@ -25,8 +25,8 @@ class Version:
     method: str
     body: bytes = b""
     content: bytes = b""
-    referred: frozenset[str] = frozenset()
-    keys: frozenset[Key] = frozenset()
+    referred: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -65,7 +65,7 @@ def seal(
     body = wire.dump({"resourceType": kind, "id": identity, "meta": meta, **rest})
     referred = targets(slots(resource) if found is None else found, address)
     keys = keys_of(resource, referred, address)
-    return Version(kind, identity, number, updated, method, body, content, referred, keys)
+    return Version(kind, identity, number, updated, method, body, content, tuple(referred), tuple(keys))
 
 
 class Store:
@@ -73,7 +73,8 @@ class Store:
 
     def __init__(self) -> None:
         self.histories: dict[str, list[Version]] = {}
-        self._index: dict[Key, dict[str, None]] = {}
+        # Why: most keys have one resource; a dict for each would take more room than the resources.
+        self._index: dict[Key, str | dict[str, None]] = {}
 
     def newest(self, reference: str) -> Version | None:
         """The newest version of `Type/id`, a deletion too; None if there never was one."""
@@ -90,27 +91,28 @@ class Store:
         for history in self.histories.values():
             yield from history
 
-    def with_key(self, key: Key) -> Iterable[str]:
+    def with_key(self, key: Key) -> Collection[str]:
         """The resources (`Type/id`) that have a key now."""
-        return self._index.get(key, {})
+        held = self._index.get(key, ())
+        return (held,) if isinstance(held, str) else held
 
     def find(self, resource_type: str, criteria: Criteria) -> list[str]:
         """The resources (`Type/id`) that a question is true of, oldest first as a rule."""
         if not criteria:
             return list(self.with_key(every(resource_type)))
-        first, *others = sorted(criteria, key=lambda group: sum(len(self._index.get(key, ())) for key in group))
+        first, *others = sorted(criteria, key=lambda group: sum(len(self.with_key(key)) for key in group))
         found = dict.fromkeys(reference for key in first for reference in self.with_key(key))
         return [
             reference
             for reference in found
-            if all(any(reference in self._index.get(key, ()) for key in group) for group in others)
+            if all(any(reference in self.with_key(key) for key in group) for group in others)
         ]
 
     def add(self, versions: Iterable[Version]) -> None:
         """Make versions the newest of their resources."""
         for version in versions:
             history = self.histories.setdefault(version.reference, [])
-            self._reindex(version.reference, history[-1].keys if history else frozenset(), version.keys)
+            self._reindex(version.reference, history[-1].keys if history else (), version.keys)
             history.append(version)
 
     def take_back(self, versions: Iterable[Version]) -> None:
@@ -118,15 +120,20 @@ class Store:
         for version in versions:
             history = self.histories[version.reference]
             history.pop()
-            self._reindex(version.reference, version.keys, history[-1].keys if history else frozenset())
+            self._reindex(version.reference, version.keys, history[-1].keys if history else ())
             if not history:
                 del self.histories[version.reference]
 
-    def _reindex(self, reference: str, before: frozenset[Key], after: frozenset[Key]) -> None:
-        for key in before - after:
-            kept = self._index[key]
-            del kept[reference]
-            if not kept:
+    def _reindex(self, reference: str, before: Sequence[Key], after: Sequence[Key]) -> None:
+        for key in set(before).difference(after):
+            held = self._index[key]
+            if isinstance(held, str) or len(held) == 1:
                 del self._index[key]
-        for key in after - before:
-            self._index.setdefault(key, {})[reference] = None
+            else:
+                del held[reference]
+        for key in set(after).difference(before):
+            held = self._index.setdefault(key, reference)
+            if isinstance(held, dict):
+                held[reference] = None
+            elif held != reference:
+                self._index[key] = {held: None, reference: None}
