@@ -49,6 +49,8 @@ class Assign:
 
     def to(self, value: Value, want: Want, node: YamlNode, frame: Frame, block: Block, since: int) -> Value | None:
         """The value as the element takes it; a finding and None where it cannot be."""
+        if value.never:
+            return value
         if want.type == "":
             if value.shape in ("object", "reference", "coding", "condition"):
                 self.fault(frame, node, f"{want.label} is text, and this is {value.of or value.shape}")
@@ -134,8 +136,7 @@ class Assign:
     def uri(self, value: Value, want: Want, frame: Frame, block: Block, since: int) -> Value:
         """Text as a uri: no blanks."""
         variable = self.module.name("v")
-        file, line, _ = self.module.leaf
-        rule = self.module.rule(file, line, want.label)
+        rule = self.module.rule_here(want.label)
         last = self.module.seen[-1] if len(self.module.seen) > since else None
         spot = f"{last.segment}, {last.path}" if last else "NOWHERE, ''"
         if value.many:

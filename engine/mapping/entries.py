@@ -5,11 +5,12 @@ So the order of entries in a file is free, and references may go round in circle
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.expression import As, Call, Else, Expression, Path, Reference
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module, Want
 from engine.mapping.nodes import Nodes, _all
 from engine.mapping.reads import Reads
 from engine.mapping.sources import Defined
@@ -18,7 +19,7 @@ from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
-KEYS = ("key", "resource", "for_each", "when", "identity", "write", "on_null", "unidentified", "body")
+KEYS = ("key", "resource", "for_each", "when", "identity", "write", "on_null", "unidentified", "required", "amends", "body")
 
 
 @dataclass(eq=False, slots=True)
@@ -195,10 +196,22 @@ class Entries:
             expression = self.terms.parsed(when, plan.file)
             if expression is not None:
                 self.module.label = plan.key
+                plan.parents |= set(_references(expression)) & set(self.plans)
                 block = block.inside(f"if {self.terms.condition(expression, frame, block)}:")
         del self.module.seen[since:]
         self.identity(plan, frame, block)
+        self.required(plan, function)
         function.line("return found")
+
+    def required(self, plan: Plan, function: Block) -> None:
+        """`required: true`: a message without any instance is refused; unidentified ones have said so themselves."""
+        node = plan.node.get("required")
+        if self.choice(plan, "required", ("true", "false"), "false") == "false" or node is None:
+            return
+        first = plan.loops[0] if plan.loops else None
+        starts = first.group.starts if first is not None and first.group is not None else {first.name if first else ""}
+        rule = self.module.rule(plan.file, node, f"{plan.resource} '{plan.key}'")
+        function.line(f"if not found and not r.failed({plan.key!r}): r.absent({rule}, {sorted(starts)[0]!r})")
 
     def identity(self, plan: Plan, frame: Frame, block: Block) -> None:
         """The first identity that has a value, and the instance it makes."""
@@ -233,8 +246,8 @@ class Entries:
         plan.parameters = self.parameters(plan.loops)
         then.line(f"found.append((n, {''.join(f'{one}, ' for one in plan.parameters)}))")
         level = "error" if plan.unidentified == "error" else "note"
-        rule = self.module.rule(plan.file, plan.defined.name.line, f"{plan.resource} '{plan.key}'")
-        block.inside("else:").line(f"r.unidentified({level!r}, {rule}, {self.module.places(since)})")
+        rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
+        block.inside("else:").line(f"r.unidentified({plan.key!r}, {level!r}, {rule}, {self.module.places(since)})")
 
     @staticmethod
     def parameters(loops: list[Frame]) -> list[str]:
@@ -273,15 +286,17 @@ class Entries:
             return None
         plan.parents.add(parent)
         parts: list[str] = []
+        stated: list[str] = []
         for argument in call.arguments[1:]:
             value = self.terms.value(argument, frame, block)
             if value is None:
                 return None
+            if not value.total:
+                stated.append(value.code)
             parts.append(value.code if value.shape not in ("positiveInt", "integer") else f"str({value.code})")
         variable = self.module.name("value")
-        block.line(
-            f"{variable} = r.derive({self.lookup(parent, frame, False)}, ({''.join(f'{part}, ' for part in parts)}))"
-        )
+        listed = "(" + "".join(f"{part}, " for part in parts) + ")"
+        block.line(f"{variable} = r.derive({self.lookup(parent, frame, False)}, {listed}, {' or '.join(stated) or 'True'})")
         return "''", variable, "True"
 
     def register(self, plan: Plan, depth: int, every: bool) -> None:
@@ -327,8 +342,18 @@ class Entries:
         definition = self.module.r4.type(plan.resource)
         if content is not None and definition is not None:
             self.nodes.objects.complete(content, definition, want, node, frame, function, "o", nested=False)
-        rule = self.module.rule(plan.file, plan.defined.name.line, f"{plan.resource} '{plan.key}'")
+        rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
         function.line(f"r.put(n, o, {rule})")
+
+
+def _references(expression: Expression) -> Iterator[str]:
+    """Entries that a condition asks for."""
+    if isinstance(expression, Reference):
+        yield expression.entry
+    for name in ("left", "right", "operand", "item", "source"):
+        part = getattr(expression, name, None)
+        if part is not None and not isinstance(part, str):
+            yield from _references(part)
 
 
 def _home(loops: list[Frame], key: str) -> tuple[str, str]:
@@ -343,5 +368,3 @@ def _home(loops: list[Frame], key: str) -> tuple[str, str]:
             item = f"{loop.segment}.position, {loop.path}, {loop.var}"
     return where, f"({key!r}, {item})" if item else repr(key)
 
-
-_ = Value

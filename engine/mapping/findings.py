@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from engine.errors import ConfigError, Finding
 from engine.standards.fhir.r4 import R4
+from engine.yamlfile import YamlList, YamlMap, YamlNode
 
 
 class Placed(Protocol):
@@ -24,6 +25,8 @@ class Findings:
     def __init__(self, r4: R4) -> None:
         self.r4 = r4
         self.found: list[Finding] = []
+        self.files: dict[int, str] = {}
+        self.kept: list[YamlNode] = []
 
     def add(
         self,
@@ -34,9 +37,25 @@ class Findings:
         suggestion: str = "",
         severity: Literal["error", "warning"] = "error",
     ) -> None:
-        finding = Finding(code, file, node.line, node.column, text, suggestion, severity)
+        finding = Finding(code, self.file_of(node, file), node.line, node.column, text, suggestion, severity)
         if finding not in self.found:
             self.found.append(finding)
+
+    def belongs(self, node: YamlNode, file: str) -> None:
+        """A node, with all in it, that stands in another file than what it was merged into."""
+        if id(node) in self.files:
+            return
+        self.files[id(node)] = file
+        self.kept.append(node)
+        inner = node.items if isinstance(node, YamlList) else ()
+        if isinstance(node, YamlMap):
+            inner = tuple(part for pair in node.entries for part in pair)
+        for part in inner:
+            self.belongs(part, file)
+
+    def file_of(self, node: object, default: str) -> str:
+        """The file that a node stands in."""
+        return self.files.get(id(node), default)
 
     def take(self, error: ConfigError) -> None:
         """Keep what another reader found."""

@@ -38,6 +38,15 @@ def prefix(text: str, front: str) -> str:
     return front + text
 
 
+def ensure(text: str, front: str) -> str:
+    """Text that begins with something, put there if it does not.
+
+    >>> ensure("47", "+"), ensure("+47", "+")
+    ('+47', '+47')
+    """
+    return text if text.startswith(front) else front + text
+
+
 def suffix(text: str, end: str) -> str:
     """Text with something after it.
 
@@ -273,6 +282,7 @@ FUNCTIONS: dict[str, Function] = {
     row.name: row
     for row in (
         Function("prefix", prefix, "text", arguments=1),
+        Function("ensure", ensure, "text", arguments=1),
         Function("suffix", suffix, "text", arguments=1),
         Function("lower", lower, "text"),
         Function("upper", upper, "text"),

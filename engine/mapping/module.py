@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.mapping.findings import Findings
+from engine.mapping.findings import Findings, Placed
 from engine.mapping.groups import Group
 from engine.mapping.marks import Marks
 from engine.mapping.sources import Sources
@@ -52,6 +52,11 @@ class Value:
     constant: object = NOTHING
     sure: frozenset[str] = frozenset()
     weak: bool = False
+
+    @property
+    def never(self) -> bool:
+        """A template's parameter that nobody gave: not there, known when compiled."""
+        return self.code == "''" and not self.total
 
     @property
     def fixed(self) -> bool:
@@ -168,7 +173,9 @@ class Module:
         plain = type(value) in (str, bool, int)
         return literal(value) if plain else self.constant(literal(value))
 
-    def rule(self, file: str, line: int, makes: str) -> str:
+    def rule(self, file: str, node: Placed, makes: str) -> str:
+        """The constant that says which rule of which file this is."""
+        file, line = self.findings.file_of(node, file), node.line
         return self.constant(f"Rule({f'{file}:{line}'!r}, {makes!r})")
 
     def table(self, name: str, kind: str) -> str:
@@ -202,6 +209,11 @@ class Module:
         """A finding in the leaf being compiled, at a column of its text."""
         file, line, start = self.leaf
         self.findings.add(code, file, YamlScalar("", "plain", line, start + column - 1), text, suggestion)
+
+    def rule_here(self, makes: str) -> str:
+        """The same for the leaf being compiled."""
+        file, line, column = self.leaf
+        return self.rule(file, YamlScalar("", "plain", line, column), makes)
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:

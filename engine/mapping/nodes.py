@@ -46,7 +46,7 @@ class Nodes:
         value = self.single(node, want, frame, block)
         if value is None:
             return None
-        if want.many and not value.many:
+        if want.many and not value.many and not value.never:
             return self.wrapped(value)
         if value.many and not want.many:
             self.fault(
@@ -109,6 +109,7 @@ class Nodes:
         values = [self.item(item, want, frame, block) for item in node.items]
         if any(value is None for value in values):
             return None
+        values = [pair for pair in values if pair is not None and not pair[1].never]
         made = [value for _, value in (pair for pair in values if pair is not None)]
         if made and all(value.fixed and not value.many for value in made):
             constant = [value.constant for value in made]
@@ -206,6 +207,8 @@ class Nodes:
             value = self.first(node.get("$first"), want, frame, block)
         if value is None:
             return None
+        if value.never:
+            return value
         if value.fixed and when is None and not {key for key, _ in node} & {"$default", "$required", "$issue"}:
             return value
         block.line(f"{variable} = {value.code}")
@@ -242,6 +245,8 @@ class Nodes:
             value = self.node(item, want, frame, block)
             if value is None:
                 return None
+            if value.never:
+                continue
             block.line(f"{variable} = {value.code}")
             if made is None:
                 start.line(f"{variable} = {value.absent}")
@@ -250,7 +255,7 @@ class Nodes:
                 shape = value.shape if value.shape == made.shape else "text"
                 made = replace(made, shape=shape, total=value.total, ensured=made.ensured and value.ensured)
             block = block.inside(f"if not ({made.named(variable).present}):") if not value.total else block
-        return made
+        return made or Value("''", "text")
 
     def default(self, node: YamlNode, value: Value, want: Want, frame: Frame, block: Block) -> Value | None:
         if not isinstance(node, YamlScalar):
@@ -274,7 +279,7 @@ class Nodes:
             return None
         if node.text == "false":
             return value
-        rule = self.module.rule(frame.file, node.line, want.label)
+        rule = self.module.rule(frame.file, node, want.label)
         block.line(f"if not ({value.present}): r.required({rule}, {self.module.places(since)})")
         return replace(value, ensured=True)
 

@@ -108,7 +108,7 @@ class Objects:
         value = Value(variable, "object", want.type, total=always_there and when is None, sure=frozenset(content.sure))
         required = node.get("$required")
         if isinstance(required, YamlScalar) and required.text == "true" and not value.total:
-            rule = self.module.rule(frame.file, required.line, want.label)
+            rule = self.module.rule(frame.file, required, want.label)
             outside.line(f"if not {variable}: r.required({rule}, ())")
             return Value(variable, "object", want.type, ensured=True, sure=value.sure)
         return value
@@ -181,6 +181,8 @@ class Objects:
         if value is None:
             content.failed = True
             return
+        if value.never:
+            return
         trace = self.traced(target, key, child, inner, frame, since)
         if value.fixed:
             content.constants[key.text] = value.constant
@@ -208,7 +210,7 @@ class Objects:
         """In a traced build, a note of what made the element."""
         if not self.module.trace:
             return ""
-        rule = self.module.rule(frame.file, child.line, want.label)
+        rule = self.module.rule(frame.file, child, want.label)
         return f"; r.made({target}, {key.text!r}, {rule}, {self.module.places(since)})"
 
     def known(self, key: YamlScalar, definition: TypeDef, want: Want, frame: Frame) -> Element | None:
@@ -449,7 +451,7 @@ class Objects:
         if level.strip() not in _LEVELS or not text.strip():
             self.fault("M407", frame, node, "$issue is a severity and a text", "write $issue: 'warn: what is wrong'")
             return
-        rule = self.module.rule(frame.file, node.line, want.label)
+        rule = self.module.rule(frame.file, node, want.label)
         call = f"r.issue({_LEVELS[level.strip()]!r}, 'map.stated', {text.strip()!r}, '', '', {rule})"
         block.line(call if test == "True" else f"if {test}: {call}")
 
@@ -480,7 +482,7 @@ class Objects:
                     f"add {name}:",
                 )
             elif nested and name not in content.sure:
-                rule = self.module.rule(frame.file, node.line, want.label)
+                rule = self.module.rule(frame.file, node, want.label)
                 block.line(f"if {target} and {name!r} not in {target}: r.incomplete({rule}, {name!r}); {target} = None")
             elif not nested and name not in content.sure and name not in content.ensured:
                 self.fault(

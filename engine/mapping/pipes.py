@@ -68,6 +68,8 @@ class Pipes:
         source = self.source(pipe, function, frame, block, many)
         if source is None:
             return None
+        if source.never:
+            return source
         if source.shape in _CONVERTED or source.shape in ("object", "reference", "coding", "condition"):
             self.fault(pipe.column, f"{name} wants text, and gets {source.shape}", "convert once, at the end")
             return None
@@ -262,8 +264,7 @@ class Pipes:
 
     def at(self, frame: Frame) -> str:
         """The rule at hand."""
-        file, line, _ = self.module.leaf
-        return self.module.rule(file, line, self.module.label)
+        return self.module.rule_here(self.module.label)
 
     def spot(self, since: int) -> str:
         """Segment and path of the value at hand: the last place read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from engine.clock import as_datetime
@@ -60,6 +61,7 @@ class Run:
     slots: dict[int, dict[str, Any]] = field(default_factory=dict)
     index: dict[tuple[str, str, str], int] = field(default_factory=dict)
     trace: list[Made] = field(default_factory=list)
+    nameless: set[str] = field(default_factory=set)
     offset: str = ""
     namespace: str = ""
 
@@ -133,23 +135,36 @@ class Run:
         """A nested object without an element that R4 requires."""
         self.issue("warning", "map.incomplete", f"{rule.makes} is left out: {element} has no value", "", "", rule)
 
-    def unidentified(self, level: str, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
+    def absent(self, rule: Rule, segment: str) -> None:
+        """No instance of an entry that must be there."""
+        self.issue("error", "map.required", f"{rule.makes} is required, and the message has none", segment, "100", rule)
+
+    def failed(self, key: str) -> bool:
+        """An instance of this entry was there and could not be identified."""
+        return key in self.nameless
+
+    def unidentified(self, key: str, level: str, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
         place = self.place(*places[0]) if places else ""
         standard = "101" if level == "error" else ""
+        self.nameless.add(key)
         self.issue(level, "map.no_identity", f"{rule.makes}: no identity has a value", place, standard, rule)
 
     def received(self) -> str:
         """FHIR instant of the reception, UTC."""
         return as_datetime(self.context.received).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def derive(self, parent: int | None, parts: tuple[str, ...]) -> str:
-        """Value of a derived identity; "" without parent or without any part."""
-        if parent is None or not any(parts):
+    def qualified(self, owner: str) -> str:
+        """The system of an owner that only this sender knows by that name."""
+        return f"{self.namespace}:{quote(owner, safe='@._~-')}"
+
+    def derive(self, parent: int | None, parts: tuple[str, ...], stated: bool) -> str:
+        """Value of a derived identity; "" without parent or without any part from the message."""
+        if parent is None or not stated:
             return ""
         owner = self.entries[parent]
-        stated = (owner.resource["resourceType"], owner.identity.system, owner.identity.value, *parts)
+        parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value, *parts)
         return "|".join(
-            [part.replace("\\", "\\\\").replace("|", "\\p") if "|" in part or "\\" in part else part for part in stated]
+            [part.replace("\\", "\\\\").replace("|", "\\p") if "|" in part or "\\" in part else part for part in parts]
         )
 
     def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:

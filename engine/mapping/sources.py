@@ -67,6 +67,23 @@ def load_sources(id: str, read: Read, findings: Findings) -> Sources:
     return sources
 
 
+def amended(node: YamlMap, rest: YamlMap) -> YamlMap:
+    """An entry's keys over those of the one it amends; of the body, element by element. `amends` is used up."""
+    found = {name.text: (name, value) for name, value in rest.entries}
+    for name, value in node.entries:
+        below = found.get(name.text)
+        if name.text == "amends":
+            continue
+        if name.text == "body" and below is not None and isinstance(value, YamlMap) and isinstance(below[1], YamlMap):
+            elements = {key.text: (key, rule) for key, rule in below[1].entries}
+            elements.update({key.text: (key, rule) for key, rule in value.entries})
+            value = YamlMap(tuple(elements.values()), value.line, value.column)
+        found[name.text] = (name, value)
+    further = rest.entries if rest.get("amends") is not None else ()
+    kept = tuple(pair for pair in further if pair[0].text == "amends")
+    return YamlMap((*found.values(), *(pair for pair in kept if "amends" not in found)), node.line, node.column)
+
+
 class _Loader:
     def __init__(self, sources: Sources, read: Read, findings: Findings) -> None:
         self.sources, self.read, self.findings = sources, read, findings
@@ -190,7 +207,7 @@ class _Loader:
                 )
             else:
                 seen.add(name.text)
-                sources.entries.setdefault(name.text, Defined(file, name, node))
+                self.entry(file, name, node)
         if file == sources.file:
             for node in self.items(file, root.get("cases"), "cases"):
                 name = node.get("name") if isinstance(node, YamlMap) else None
@@ -198,6 +215,18 @@ class _Loader:
                     sources.cases.append(Defined(file, name, node))
                 else:
                     self.findings.add("M109", file, node, "a case needs a name", "write - name: what it shows")
+
+    def entry(self, file: str, name: YamlScalar, node: YamlNode) -> None:
+        """An entry, or the rest of one that a file above amends."""
+        assert isinstance(node, YamlMap)
+        present = self.sources.entries.get(name.text)
+        if present is None:
+            self.sources.entries[name.text] = Defined(file, name, node)
+        elif isinstance(present.node, YamlMap) and present.node.get("amends") is not None:
+            for _, value in node.entries:
+                self.findings.belongs(value, file)
+            merged = amended(present.node, node)
+            self.sources.entries[name.text] = Defined(present.file, present.name, merged)
 
     def ignored(self, file: str, name: YamlScalar, node: YamlNode) -> None:
         if not re.fullmatch(r"[A-Z][A-Z0-9]{2}(-[1-9][0-9]*)?", name.text):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.expression import As, Literal
+from engine.expression import As, Literal, Variable
 from engine.mapping.frames import Frame, Level
 from engine.mapping.module import Module, Value, Want
 from engine.mapping.reads import Reads
@@ -36,6 +36,7 @@ class Templates:
 
     def call(self, expression: As, frame: Frame, block: Block, many: bool) -> Value | None:
         """The template's value of the path before `as`."""
+        expression = self.resolved(expression, frame)
         raw = self.terms.raw(expression.source, frame, block, many)
         if raw is None:
             return None
@@ -59,6 +60,7 @@ class Templates:
 
     def identity(self, expression: As, frame: Frame, block: Block) -> tuple[str, str] | None:
         """Python names of system and value of the Identifier that the template makes."""
+        expression = self.resolved(expression, frame)
         raw = self.terms.raw(expression.source, frame, block)
         extra = self.extras(expression, frame) if raw is not None else None
         made = None if raw is None or extra is None else self.function(expression, raw.level, identity=True)
@@ -70,6 +72,18 @@ class Templates:
         block.line(f"{system} = {value} = ''")
         block.line(f"if {raw.code}: {system}, {value} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})")
         return system, value
+
+    def resolved(self, expression: As, frame: Frame) -> As:
+        """`with k=$v` where $v is a constant here, or nothing."""
+        found: list[tuple[str, Literal | Variable]] = []
+        for key, binding in expression.bindings:
+            value = frame.variable(binding.name) if isinstance(binding, Variable) else None
+            if value is not None and value.never:
+                continue
+            if value is not None and value.fixed:
+                binding = Literal(binding.column, str(value.constant))
+            found.append((key, binding))
+        return replace(expression, bindings=tuple(found))
 
     def extras(self, expression: As, frame: Frame) -> str | None:
         """Further arguments: variables given by `with`."""

@@ -49,6 +49,7 @@ class Terms:
             self.module.findings.add("M502", file, node, "an expression is wanted here", "write one line of text")
             return None
         column = node.column + (0 if node.plain else 1)
+        file = self.module.findings.file_of(node, file)
         self.module.leaf = (file, node.line, column)
         try:
             return parse(node.text, Where(file, node.line, column))
@@ -126,12 +127,12 @@ class Terms:
 
     def call(self, expression: Call, frame: Frame, block: Block) -> Value | None:
         name, arguments = expression.name, expression.arguments
-        wanted = {"namespace": 0, "received": 0, "position": 0, "numeric": 1}.get(name, len(arguments))
+        wanted = {"received": 0, "position": 0, "numeric": 1}.get(name, len(arguments))
         if len(arguments) != wanted:
             self.fault(expression.column, f"{name}() takes {wanted or 'no'} argument{'s' if wanted > 1 else ''}")
             return None
         if name == "namespace":
-            return Value("r.namespace", "uri", total=True)
+            return self.namespace(expression, frame, block)
         if name == "received":
             return Value("r.received()", "instant", total=True)
         if name == "position":
@@ -149,6 +150,21 @@ class Terms:
             expression.column, f"there is no function '{name}' to call", hint or "functions of one value follow ' | '"
         )
         return None
+
+    def namespace(self, expression: Call, frame: Frame, block: Block) -> Value | None:
+        """The sender's system, or with an argument that of one of its owners; absent where the argument is."""
+        if not expression.arguments:
+            return Value("r.namespace", "uri", total=True)
+        part = self.value(expression.arguments[0], frame, block)
+        if part is None or len(expression.arguments) > 1 or part.many or part.shape not in TEXTS:
+            if part is not None:
+                self.fault(expression.column, "namespace() takes no argument or one text")
+            return None
+        if part.total:
+            return Value(f"r.qualified({part.code})", "uri", total=True)
+        variable = self.module.name("v")
+        block.line(f"{variable} = r.qualified({part.code}) if {part.code} else ''")
+        return Value(variable, "uri")
 
     def position(self, expression: Call, frame: Frame) -> Value | None:
         loops = frame.chain()
@@ -183,6 +199,8 @@ class Terms:
         left = self.value(expression.left, frame, block, many)
         if left is None:
             return None
+        if left.never:
+            return self.value(expression.right, frame, block, many)
         if left.total and not left.many:
             if isinstance(expression.left, Variable):
                 return left
