@@ -12,8 +12,8 @@ from engine.standins.journal import Refused, Remark
 from engine.standins.journal.links import local
 from engine.standins.journal.r4 import REFERENCES, parameters_of
 
-CONTROLS = frozenset({"_count", "_format", "_pretty", "_total"})
-"""Parameters that shape an answer and select nothing."""
+CONTROLS = frozenset({"_count", "_format", "_pretty", "_total", "_elements"})
+"""Parameters that shape an answer and select nothing; `_elements` is allowed and not heeded, as R4 lets a server."""
 
 REFERRER = "*"
 

@@ -62,7 +62,8 @@ def seal(
     meta = {**resource.get("meta", {}), "versionId": str(number), "lastUpdated": updated}
     kind, identity = resource["resourceType"], resource["id"]
     rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id", "meta")}
-    body = wire.dump({"resourceType": kind, "id": identity, "meta": meta, **rest})
+    written = wire.dump({"resourceType": kind, "id": identity, "meta": meta, **rest})
+    body = bytes(memoryview(written))  # a copy of the right size: what orjson gives keeps all of its 4 KB buffer
     referred = targets(slots(resource) if found is None else found, address)
     keys = keys_of(resource, referred, address)
     return Version(kind, identity, number, updated, method, body, content, tuple(referred), tuple(keys))
