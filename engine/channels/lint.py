@@ -175,7 +175,7 @@ class _Linter:
             except ConfigError as error:
                 yield from error.findings
                 continue
-            if not isinstance(found, tree.Path) or any(use.declared for use in used(found)):
+            if not isinstance(found, tree.Path | tree.Else) or any(use.declared for use in used(found)):
                 yield self.at(path, "E207", "not a path into the message", "write it as PID-3.1 or MSH-9.2")
         listed = [("order_by", channel.order_by or ()), ("dedup", channel.dedup.key)]
         for key, names in listed:

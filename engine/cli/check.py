@@ -18,10 +18,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from engine.channels.build import SHIPPED, mapping_reader
 from engine.channels.lint import CERTAIN, Surroundings, lint
 from engine.channels.schema import json_schema
-from engine.channels.site import FILE, Reading, read_site
-from engine.errors import Finding
+from engine.channels.site import FILE, Reading, Site, read_site
+from engine.errors import ConfigError, Finding
+from engine.mapping.conditions import compile_condition, compile_value
+from engine.mapping.shelf import load_mapping
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -67,11 +70,57 @@ def findings_of(folder: Path) -> tuple[Reading, tuple[Finding, ...]]:
     reading = read_site(folder, os.environ)
     findings = list(reading.findings)
     if reading.site is not None:
-        around = Surroundings(named=reading.named, now=datetime.now(UTC))
-        found = lint(reading.site, around)
+        types, broken = _mappings(reading.site)
+        found = lint(reading.site, Surroundings(types, reading.named, datetime.now(UTC)))
         # Where values were refused, the rest may look odd only because they are missing: names stay certain.
         findings.extend(one for one in found if not reading.findings or one.code in CERTAIN)
+        findings.extend(broken)
+        if not any(one.severity == "error" for one in findings):
+            findings.extend(_expressions(reading.site))
     return reading, tuple(sorted(set(findings), key=lambda finding: (finding.file, finding.line, finding.column)))
+
+
+def _mappings(site: Site) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+    """Every mapping that exists, with the message types of those that the site names; what does not compile."""
+    folders = (site.folder / "mappings", SHIPPED)
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
+    }
+    types: dict[str, tuple[str, ...]] = dict.fromkeys(found, ())
+    findings: list[Finding] = []
+    read = mapping_reader(site.folder)
+    channels = site.config.channels.values()
+    named = {name for channel in channels for name in channel.mapping}
+    named |= {part.mapping for channel in channels for part in channel.destinations.values() if part.mapping}
+    for name in sorted(named & found):
+        try:
+            mapping = load_mapping(name, read)
+            types[name] = mapping.types
+            findings.extend(mapping.warnings)
+        except ConfigError as error:
+            findings.extend(error.findings)
+    return types, findings
+
+
+def _expressions(site: Site) -> list[Finding]:
+    """Conditions and fields that parse but mean nothing to the standard, such as an unknown function."""
+    findings: list[Finding] = []
+    for name, channel in site.config.channels.items():
+        here: tuple[str, ...] = ("channels", name)
+        paths = {field: part.path for field, part in channel.fields.items()}
+        conditions = [((*here, "destinations", key, "when"), part.when) for key, part in channel.destinations.items()]
+        for path, text in [((*here, "accept_only"), channel.accept_only), *conditions]:
+            try:
+                if text is not None:
+                    compile_condition(text, site.where(path), paths)
+            except ConfigError as error:
+                findings.extend(error.findings)
+        for field, text in paths.items():
+            try:
+                compile_value(text, site.where((*here, "fields", field, "path")))
+            except ConfigError as error:
+                findings.extend(error.findings)
+    return findings
 
 
 def _show(reading: Reading, findings: Sequence[Finding]) -> None:

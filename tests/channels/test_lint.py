@@ -270,6 +270,7 @@ QUIET = [
     pytest.param(HEAD + CHANNEL, id="the plain case"),
     pytest.param(HEAD + CHANNEL.replace('"127.0.0.1:2575"', '"[::1]:2575"'), id="loopback, version 6"),
     pytest.param(HEAD + CHANNEL + "    order_by: [event, MSH-4.1]\n", id="predeclared field"),
+    pytest.param(HEAD + CHANNEL.replace("path: PV1-3.1", "path: PV1-3.1 else PV1-6.1"), id="field with a second place"),
     pytest.param(
         HEAD + CHANNEL + CHANNEL.replace("channels:\n", "").replace("adt:", "adt2:").replace("2575", "2576"),
         id="two ports",
