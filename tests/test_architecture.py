@@ -28,7 +28,20 @@ FLOORS: list[list[str]] = [
     ["cli"],
 ]
 CHANNELS = [
-    *("scalars", "references", "systems", "policies", "channel", "config", "places", "site", "tables", "keys"),
+    *(
+        "scalars",
+        "references",
+        "systems",
+        "policies",
+        "channel",
+        "config",
+        "places",
+        "site",
+        "tables",
+        "conditions",
+        "cautions",
+        "keys",
+    ),
     *("lint", "schema", "revision", "answers", "judge", "lane", "dispatcher", "intake", "router", "runner"),
     *("build_ends", "build", "replay"),
 ]
