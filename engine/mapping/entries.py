@@ -287,7 +287,10 @@ class Entries:
         plan.parents.add(parent)
         parts: list[str] = []
         stated: list[str] = []
-        for argument in call.arguments[1:]:
+        arguments = call.arguments[1:]
+        last = arguments[-1]
+        repeats = isinstance(last, Call) and last.name == "repeat" and not last.arguments
+        for argument in arguments[:-1] if repeats else arguments:
             value = self.terms.value(argument, frame, block)
             if value is None:
                 return None
@@ -297,6 +300,8 @@ class Entries:
         variable = self.module.name("value")
         listed = "(" + "".join(f"{part}, " for part in parts) + ")"
         block.line(f"{variable} = r.derive({self.lookup(parent, frame, False)}, {listed}, {' or '.join(stated) or 'True'})")
+        if repeats:
+            block.line(f"{variable} = r.repeat({variable})")
         return "''", variable, "True"
 
     def register(self, plan: Plan, depth: int, every: bool) -> None:

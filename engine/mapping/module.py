@@ -100,6 +100,7 @@ class Seen:
 
     segment: str
     path: str
+    decides: bool = False
 
 
 class TermEmitter(Protocol):
@@ -202,7 +203,9 @@ class Module:
 
     def places(self, since: int) -> str:
         """Python tuple of the places read since a mark in `seen`."""
-        found = dict.fromkeys(f"({one.segment}, {one.path})" for one in self.seen[since:])
+        seen = self.seen[since:]
+        carried = [one for one in seen if not one.decides] or seen
+        found = dict.fromkeys(f"({one.segment}, {one.path})" for one in carried)
         return "(" + "".join(f"{one}, " for one in found) + ")"
 
     def fault(self, code: str, column: int, text: str, suggestion: str = "") -> None:

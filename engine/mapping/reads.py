@@ -112,7 +112,7 @@ class Reads:
         block.line(f"{variable} = {code}")
         self.leaf(variable, block, formatted)
         self.count(self.mark(step, False, step.parts or (1, 1)))
-        self.module.seen.append(Seen(item, repr(self.suffix(step))))
+        self.module.seen.append(Seen(item, repr(self.suffix(step)), not self.module.counting))
         return Value(variable, TEXT)
 
     def leaf(self, variable: str, block: Block, formatted: bool) -> None:
@@ -153,7 +153,7 @@ class Reads:
 
     def see(self, raw: Raw) -> None:
         if raw.segment:
-            self.module.seen.append(Seen(raw.segment, raw.path))
+            self.module.seen.append(Seen(raw.segment, raw.path, not self.module.counting))
 
     @staticmethod
     def suffix(step: Step) -> str:

@@ -61,6 +61,7 @@ class Run:
     slots: dict[int, dict[str, Any]] = field(default_factory=dict)
     index: dict[tuple[str, str, str], int] = field(default_factory=dict)
     trace: list[Made] = field(default_factory=list)
+    repeats: dict[str, int] = field(default_factory=dict)
     nameless: set[str] = field(default_factory=set)
     offset: str = ""
     namespace: str = ""
@@ -129,11 +130,14 @@ class Run:
     def required(self, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
         """A mandatory element has no value."""
         place = self.place(*places[0]) if places else ""
+        told = {self.place(*one) for one in places}
+        if any(issue.severity is Severity.ERROR and issue.place in told for issue in self.issues):
+            return
         self.issue("error", "map.required", f"{rule.makes} is required and has no value", place, "101", rule)
 
     def incomplete(self, rule: Rule, element: str) -> None:
         """A nested object without an element that R4 requires."""
-        self.issue("warning", "map.incomplete", f"{rule.makes} is left out: {element} has no value", "", "", rule)
+        self.issue("note", "map.incomplete", f"{rule.makes} is left out: {element} has no value", "", "", rule)
 
     def absent(self, rule: Rule, segment: str) -> None:
         """No instance of an entry that must be there."""
@@ -147,7 +151,7 @@ class Run:
         place = self.place(*places[0]) if places else ""
         standard = "101" if level == "error" else ""
         self.nameless.add(key)
-        self.issue(level, "map.no_identity", f"{rule.makes}: no identity has a value", place, standard, rule)
+        self.issue(level, "map.unidentified", f"{rule.makes}: no identity has a value", place, standard, rule)
 
     def received(self) -> str:
         """FHIR instant of the reception, UTC."""
@@ -166,6 +170,13 @@ class Run:
         return "|".join(
             [part.replace("\\", "\\\\").replace("|", "\\p") if "|" in part or "\\" in part else part for part in parts]
         )
+
+    def repeat(self, value: str) -> str:
+        """A derived identity told apart from the same one earlier in the message: `...#2`."""
+        if not value:
+            return ""
+        number = self.repeats[value] = self.repeats.get(value, 0) + 1
+        return f"{value}#{number}" if number > 1 else value
 
     def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:
         """The number of the entry with this identity; a new one, or the one that was there."""

@@ -114,7 +114,9 @@ def _leaves(repetition: str, component: str, subcomponent: str, escape: str) -> 
 
 def place(segment: Segment, path: str, raw: str, functions: dict[str, object]) -> str:
     """`PID[1]-3[2].4` from a segment and `-3.4`; the repetition is the one that holds `raw`."""
-    name = f"{segment.name}[{segment.number}]" if segment.number else segment.name
+    if not segment.number:
+        return segment.name
+    name = f"{segment.name}[{segment.number}]"
     field, dot, rest = path.partition(".")
     number = int(field[1:]) if field[1:].isdigit() else 0
     if number and "[" not in field and number < len(segment.fields):
