@@ -30,6 +30,7 @@ class Spill:
         self._held: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._gate = threading.Lock()
+        self._ended = False
         self._busy = 0
 
     def waiting(self) -> int:
@@ -40,27 +41,41 @@ class Spill:
         self, contents: Sequence[tuple[bytes, bytes]], then: Callable[[], None], failed: Callable[[StoreError], None]
     ) -> None:
         """Make (SHA-256, bytes) durable as files and hold them; then call `then`, or `failed`."""
-        self._busy += 1
-        self._put(lambda: self._write(contents, then, failed))
+        with self._gate:
+            self._busy += 1
+        if not self._put(lambda: self._write(contents, then, failed)):
+            self._less_busy()
+            failed(StoreError("the store is closed", code="store.closed"))
 
     def drop(self, names: Sequence[str], held: bool) -> None:
         """Let go of names, held by a write or freed by a row; what nobody uses is removed."""
         self._put(lambda: self._drop(names, held))
 
-    def close(self) -> None:
-        """Finish what waits. Idempotent."""
-        with self._gate:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._jobs.put(None)
-            thread.join()
+    def drain(self) -> None:
+        """Wait until what was put before is done."""
+        done = threading.Event()
+        if self._thread is not None and self._put(done.set):
+            done.wait()
 
-    def _put(self, job: Callable[[], None]) -> None:
+    def close(self) -> None:
+        """Finish what waits, then end; what is put later is not done. Idempotent."""
         with self._gate:
+            if self._thread is not None and not self._ended:
+                self._jobs.put(None)
+            self._ended = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def _put(self, job: Callable[[], None]) -> bool:
+        """Queue a job, unless the thread has been told to end."""
+        with self._gate:
+            if self._ended:
+                return False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="store-files", daemon=True)
                 self._thread.start()
-        self._jobs.put(job)
+            self._jobs.put(job)
+            return True
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -78,6 +93,10 @@ class Spill:
         else:
             then()
         finally:
+            self._less_busy()
+
+    def _less_busy(self) -> None:
+        with self._gate:
             self._busy -= 1
 
     def _failure(self, error: OSError) -> StoreError:

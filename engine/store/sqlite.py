@@ -79,7 +79,6 @@ class SqliteStore:
         self._reader = Reader(path, self._files)
         self._writer = Writer(connection, wake, self._freed)
         self._spill = Spill(self._files, self._reader.file_used, self._writer.stop)
-        self._closed = False
 
     @property
     def commits(self) -> int:
@@ -133,11 +132,11 @@ class SqliteStore:
         if any(len(new.body) > limit for new in load.mapped):
             contents += [(new.sha256, new.body) for new in load.mapped if len(new.body) > limit]
             load = load._replace(mapped=tuple(self._filed(new) for new in load.mapped))
-        if not contents or self._writer.refusal is not None:
+        if not contents:
             self._writer.put(kind, load, write)  # type: ignore[arg-type]
             return write
         names = [self._files.name(sha256) for sha256, _ in contents]
-        write.add_done(lambda: self._let_go(names, held=True))
+        write.add_done(lambda: self._spill.drop(names, held=True))
         self._spill.write(
             contents,
             lambda: self._writer.put(kind, load, write),  # type: ignore[arg-type]
@@ -149,11 +148,7 @@ class SqliteStore:
         return new._replace(file=self._files.name(new.sha256)) if len(new.body) > self._inline_limit else new
 
     def _freed(self, names: Sequence[str]) -> None:
-        self._let_go(names, held=False)
-
-    def _let_go(self, names: Sequence[str], held: bool) -> None:
-        if not self._closed:
-            self._spill.drop(names, held)
+        self._spill.drop(names, held=False)
 
     # --- dispatch
 
@@ -219,9 +214,8 @@ class SqliteStore:
         return self._put(Kind.REVISION, (revision, description, now))
 
     def close(self) -> None:
-        self._spill.close()
+        self._spill.drain()
         self._writer.close()
-        self._closed = True
         self._spill.close()
         self._reader.close()
         # It fails with a reader elsewhere, a full disk, or closed before; the log is then read at the next start.

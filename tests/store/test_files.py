@@ -119,3 +119,18 @@ def test_a_file_that_was_taken_away_is_a_store_error(path: Path, make: Make) -> 
     with pytest.raises(StoreError, match="payload file"):
         store.original("message-000001")
     store.close()
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_closing_ends_while_large_messages_are_on_their_way(path: Path, make: Make, turn: int) -> None:
+    for life in range(10):
+        store = open_store(path, inline_limit=100)
+        contents = [b"%d.%d.%d|" % (turn, life, n) * 40 for n in range(turn * 3 + 1)]
+        pending = [
+            store.accept(make(life * 100 + n, raw=raw, sha256=hashlib.sha256(raw).digest()))
+            for n, raw in enumerate(contents)
+        ]
+        store.close()
+        assert all(isinstance(one.result(), Accepted) for one in pending)
+        with pytest.raises(StoreError, match="closed"):
+            store.accept(make(99, raw=contents[0])).wait(10)

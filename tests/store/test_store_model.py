@@ -262,6 +262,16 @@ class StoreModel(RuleBasedStateMachine):
         assert self.store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
     @invariant()
+    def what_is_final_leaves_nothing_behind(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        known = self.deliveries.values()
+        count = self.store._reader._all
+        kept = sum(one.payload is not None for one in known) + len(self.messages)
+        assert count("SELECT count(*) FROM payload") == [(kept,)]
+        assert count("SELECT count(*) FROM delivery_key") == [(sum(one.keyed for one in known),)]
+
+    @invariant()
     def files_are_those_in_use(self) -> None:
         if hasattr(self, "store"):
             used = {r[0] for r in self.store._reader._all("SELECT file FROM payload WHERE file IS NOT NULL")}
