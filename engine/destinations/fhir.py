@@ -78,7 +78,7 @@ class FhirDestination:
             return await self._send(shipment.payload)
         try:
             bundle = Bundle(shipment.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return await self._send(shipment.payload)  # not ours to judge: the system says what is wrong with it
         return await self._deliver_settled(bundle)
 

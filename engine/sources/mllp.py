@@ -146,8 +146,8 @@ class MllpSource:
     def _watch(self) -> None:
         terms = self._terms
         assert terms is not None
+        pause = min(1.0, max(0.01, min(terms.frame_timeout, terms.idle_timeout) / 4))
+        self._timers["watch"] = terms.loop.call_later(pause, self._watch)
         now = terms.loop.time()
         for connection in tuple(terms.open):
             connection.check(now)
-        pause = min(1.0, max(0.01, min(terms.frame_timeout, terms.idle_timeout) / 4))
-        self._timers["watch"] = terms.loop.call_later(pause, self._watch)

@@ -203,10 +203,10 @@ class MllpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The sender has said all it will; True keeps the connection open for the answers still owed (not with TLS)."""
         if self._ending:
-            return self.busy
+            return self.busy and self._transport.can_write_eof()
         self._take(self._reader.idle(), 0)
         self.end()
-        return self.busy
+        return self.busy and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """What was taken whole goes on without its sender."""

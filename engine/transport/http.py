@@ -51,7 +51,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class HttpFailure:
-    """No whole response. `sent` is True when the other side may have acted. `fault`: it will fail for all messages."""
+    """No whole response. `sent` is False when the other side cannot have acted. `fault`: so it is for all messages."""
 
     code: str
     sent: bool
@@ -110,7 +110,7 @@ class HttpClient:
                     lowered = {name.lower(): value for name, value in response.headers.items()}
                     return HttpResponse(response.status, lowered, taken, cut)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            return failure(error, sent=content is not None and content.begun)
+            return failure(error, sent=content is None or content.begun)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from engine.errors import ConfigError, Finding
 
+_HANDSHAKE = 15.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -41,8 +42,11 @@ async def listen(
     protocol: Callable[[], asyncio.Protocol], host: str, port: int, tls: ssl.SSLContext | None
 ) -> asyncio.Server:
     """Begin to listen; port 0 takes a free one. Raises: ConfigError when the address cannot be had."""
+    seconds = _HANDSHAKE if tls is not None else None
     try:
-        server = await asyncio.get_running_loop().create_server(protocol, host or None, port, ssl=tls, backlog=1024)
+        server = await asyncio.get_running_loop().create_server(
+            protocol, host or None, port, ssl=tls, backlog=1024, ssl_handshake_timeout=seconds
+        )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise _wrong("listen.address", f"cannot listen on {host}:{port}: {reason}", "choose a free address") from None

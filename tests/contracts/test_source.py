@@ -9,9 +9,11 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+import engine.sources
 from engine.errors import ConfigError, StoreError
 from engine.message import Reception
 from engine.sources import Source
@@ -114,6 +116,11 @@ async def started(source: Source, intake: Intake):
     finally:
         intake.gate.set()
         await source.stop(1.0)
+
+
+def test_every_kind_that_ships_has_a_rig():
+    folder = Path(engine.sources.__file__).parent
+    assert {path.stem for path in folder.glob("*.py") if "_" not in path.stem} == RIGS.keys()
 
 
 async def test_its_address_has_the_real_port(rig, intake):

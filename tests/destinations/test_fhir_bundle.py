@@ -81,3 +81,11 @@ def test_a_conditional_or_deep_url_is_no_mention():
         {},
     ]
     assert Bundle(orjson.dumps({"entry": entries})).mentions() == ()
+
+
+def test_entries_in_another_order_than_ours_are_cut_where_they_end():
+    request = b'"request":{"method":"PUT","url":"Patient/1","ifNoneMatch":"*"}'
+    first = b'{"fullUrl":"urn:uuid:1",' + request + b',"resource":{"resourceType":"Patient"}}'
+    second = b'{"resource":{},"request":{"method":"PUT","url":"Patient/2"}}'
+    whole = b'{"resourceType":"Bundle","entry":[' + first + b"," + second + b"]}"
+    assert Bundle(whole).without(frozenset({"Patient/1"})) == b'{"resourceType":"Bundle","entry":[' + second + b"]}"
