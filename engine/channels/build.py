@@ -6,7 +6,7 @@ trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from engine.channels.revision import After, Condition, Plan, Target, Value
 from engine.channels.router import Router
 from engine.channels.runner import Runner, Running
 from engine.channels.site import Site
-from engine.channels.systems import FhirSystem
-from engine.channels.tables import site_tables
+from engine.channels.systems import FhirSystem, Hl7v2Sender
+from engine.channels.tables import every_table, site_tables, tables_revision
 from engine.clock import Clock, Jitter
 from engine.destinations import Destination
 from engine.errors import ConfigError, Finding
@@ -86,7 +86,8 @@ def plans_of(site: Site, registry: Registry, make_keys: bool = True) -> dict[str
                 findings += error.findings
     if findings:
         raise ConfigError(findings)
-    revision = config_revision(site.config, *(f"{id}={loaded[id].revision}" for id in sorted(loaded)))
+    used = [f"{id}={loaded[id].revision}" for id in sorted(loaded)]
+    revision = config_revision(site.config, *used, tables_revision(every_table(site)))
     return {name: _plan(site, registry, name, loaded, keys, revision) for name in site.config.channels}
 
 
@@ -135,8 +136,15 @@ def _plan(
         keep_original=channel.keep_original,
         time_zone=site.config.site.timezone,
         tables=site_tables(site, channel.tables),
+        senders=_senders(site, channel.source.senders),
         invalid_kind=channel.ack.refused or "",
     )
+
+
+def _senders(site: Site, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found = [site.config.systems[name] for name in names]
+    facilities = [sender.facility for sender in found if isinstance(sender, Hl7v2Sender)]
+    return tuple((each.msh_3 or "", each.msh_4 or "") for each in facilities)
 
 
 def _severity(word: str) -> Severity | None:

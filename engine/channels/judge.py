@@ -100,11 +100,21 @@ def _read(received: Received, plan: Plan) -> tuple[Document, Envelope]:
         envelope = plan.standard.envelope(document)
     except InvalidMessage as error:
         raise _Refusal((answers.issue_of(error),), error.code, error.reject) from None
+    if plan.senders and not any(_is(envelope, *sender) for sender in plan.senders):
+        text = "the sender is not one that this channel takes messages from"
+        issue = Issue(Severity.ERROR, "gate.sender", text, place="MSH[1]-4[1]", standard_code="204")
+        raise _Refusal((issue,), "gate.sender")
     if envelope.processing and envelope.processing not in plan.processing:
         text = "processing id not taken by this channel"
         issue = Issue(Severity.ERROR, "gate.processing", text, place="MSH[1]-11[1]", standard_code="202")
         raise _Refusal((issue,), "gate.processing", reject=True)
     return document, envelope
+
+
+def _is(envelope: Envelope, application: str, facility: str) -> bool:
+    """Whether the envelope's sender calls itself so."""
+    sender = envelope.sender
+    return (not application or sender.name == application) and (not facility or sender.identifier == facility)
 
 
 def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:

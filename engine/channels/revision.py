@@ -71,6 +71,8 @@ class Plan:
     keep_original: bool = True
     time_zone: str = "Europe/Oslo"
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    senders: tuple[tuple[str, str], ...] = ()
+    """Who may send, as (MSH-3, MSH-4) or what the standard has for them; an empty text is not compared; none: all."""
     invalid_kind: str = ""
     """`AE` or `AR` where the channel overrides the kind of a refusal."""
 
