@@ -16,10 +16,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
-from engine.mapping.shelf import load_mapping
 
 from engine.errors import InvalidMessage
 from engine.mapping import CompiledMapping, Context, Mapped
+from engine.mapping.shelf import load_mapping
 from engine.message import Severity
 from engine.standards import Charset
 from engine.standards.fhir.dump import dump
@@ -83,10 +83,29 @@ def canonical(result: Mapped) -> dict[str, Any]:
     return {"resources": resources, "issues": issues}
 
 
-def written(content: dict[str, Any]) -> str:
+def line(value: Any) -> str:
     """JSON text with decimals digit for digit."""
-    marked = json.dumps(content, ensure_ascii=False, indent=1, default=lambda number: f"\0{number}\0")
-    return marked.replace('"\\u0000', "").replace('\\u0000"', "") + "\n"
+    text = json.dumps(value, ensure_ascii=False, default=lambda number: f"\0{number}\0")
+    return text.replace('"\\u0000', "").replace('\\u0000"', "")
+
+
+def written(content: dict[str, Any]) -> str:
+    """JSON text for a reader: a line for each element of each resource."""
+    kinds = []
+    for kind, entries in content["resources"].items():
+        shown = []
+        for entry in entries:
+            elements = ",\n   ".join(f"{line(name)}: {line(value)}" for name, value in entry["resource"].items())
+            head = ", ".join(f"{line(key)}: {line(entry[key])}" for key in ("entry", "write", "identity"))
+            shown.append(f'  {{{head}, "resource": {{\n   {elements}}}}}')
+        kinds.append(f" {line(kind)}: [\n" + ",\n".join(shown) + "]")
+    joined = ",\n".join(kinds)
+    return f'{{"resources": {{\n{joined}}},\n"issues": {line(content["issues"])}}}\n'
+
+
+def digits(text: str) -> Any:
+    """JSON with decimals as they are written: 5.10 is not 5.1."""
+    return json.loads(text, parse_float=lambda number: ("decimal", number))
 
 
 def bundle(name: str, mode: Literal["by_id", "conditional"]) -> dict[str, Any]:
@@ -109,7 +128,7 @@ def test_a_sample_becomes_the_reviewed_fhir(name: str) -> None:
     if os.environ.get("BUDSTIKKE_WRITE_EXPECTED"):
         expected.write_text(written(found), encoding="utf-8")
     assert expected.exists(), "write it with BUDSTIKKE_WRITE_EXPECTED=1 and read it"
-    assert found == json.loads(expected.read_text(encoding="utf-8"), parse_float=Decimal)
+    assert digits(written(found)) == digits(expected.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("mode", ["by_id", "conditional"])
@@ -181,7 +200,7 @@ REFUSED = [
     ("missing_pid", "map.required", "PID", "100"),
     ("no_identifier", "map.unidentified", "PID[1]-3", "101"),
     ("feb30", "map.invalid_value", "PID[1]-7", "102"),
-    ("truncated", "map.required", "PV1", "100"),
+    ("truncated", "map.stated", "", ""),
 ]
 
 
