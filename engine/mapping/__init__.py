@@ -31,11 +31,15 @@ class Context:
 
 @dataclass(slots=True)
 class Mapped:
-    """What a mapping made of one message. An issue of severity error refuses the whole message (decision 10)."""
+    """What a mapping made of one message. An issue of severity error refuses the whole message (decision 10).
+
+    `made`: the names of all its entries that were made, also of those that fell together with another.
+    """
 
     entries: list[Entry]
     links: list[Link]
     issues: list[Issue]
+    made: frozenset[str] = frozenset()
 
 
 class CompiledMapping(Protocol):

@@ -176,6 +176,7 @@ class Entries:
     # pass one
 
     def find(self, plan: Plan) -> None:
+        self.module.marks.entry = plan.key
         function = self.module.functions.inside(f"def find_{plan.python}(r, m):")
         function.line("d = r.document")
         function.line("found = []")
@@ -320,6 +321,7 @@ class Entries:
         function = self.module.functions.inside(
             f"def body_{plan.python}({', '.join(['r', 'm', 'n', *plan.parameters])}):"
         )
+        self.module.marks.entry = plan.key
         function.line("d = r.document")
         frame = self.message(plan, function)
         for loop in plan.loops:

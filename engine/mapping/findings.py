@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from engine.errors import ConfigError, Finding
 from engine.standards.fhir.r4 import R4
-from engine.yamlfile import YamlList, YamlMap, YamlNode
+from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
+
+
+Made = TypeVar("Made", YamlScalar, YamlMap)
 
 
 class Placed(Protocol):
@@ -52,6 +55,13 @@ class Findings:
             inner = tuple(part for pair in node.entries for part in pair)
         for part in inner:
             self.belongs(part, file)
+
+    def like(self, made: Made, node: YamlNode) -> Made:
+        """A node that we made, in the file of the one it was made from."""
+        file = self.files.get(id(node))
+        if file is not None:
+            self.belongs(made, file)
+        return made
 
     def file_of(self, node: object, default: str) -> str:
         """The file that a node stands in."""

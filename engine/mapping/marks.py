@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Which = Literal["first", "all", "some"] | int
@@ -11,13 +11,15 @@ Which = Literal["first", "all", "some"] | int
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One read: field of a segment (0: the segment as such), which repetitions, component and sub-component (0: all)."""
+    """One read: field of a segment (0: the segment as such), which repetitions, component and sub-component (0: all), for which
+    entry: what an entry reads counts only in a message in which it was made."""
 
     segment: str
     field: int
     which: Which = "first"
     component: int = 0
     sub: int = 0
+    entry: str = ""
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Marks:
     """All reads of a mapping."""
 
     found: dict[Mark, None] = field(default_factory=dict)
+    entry: str = ""
 
     def add(self, mark: Mark) -> None:
-        self.found[mark] = None
+        self.found[replace(mark, entry=self.entry)] = None

@@ -311,6 +311,8 @@ class Objects:
             content.failed = True
             return
         content.maybe.line(f"if {value.code}: {target}.update({value.code})")
+        if self.module.trace:
+            content.maybe.line(f"r.joined({target}, {value.code})")
         content.branches = True
         content.fixed = False
         content.ensured |= value.sure

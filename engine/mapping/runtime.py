@@ -62,7 +62,10 @@ class Run:
     index: dict[tuple[str, str, str], int] = field(default_factory=dict)
     trace: list[Made] = field(default_factory=list)
     repeats: dict[str, int] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    roots: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     nameless: set[str] = field(default_factory=set)
+    tracing: bool = False
     offset: str = ""
     namespace: str = ""
 
@@ -180,6 +183,7 @@ class Run:
 
     def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:
         """The number of the entry with this identity; a new one, or the one that was there."""
+        self.keys.add(key)
         known = self.index.get((type, system, value))
         if known is not None:
             entry = self.entries[known]
@@ -193,6 +197,8 @@ class Run:
     def put(self, number: int, body: Resource, rule: Rule) -> None:
         """The body of an entry; joined with what another rule made of the same resource."""
         entry = self.entries[number]
+        if self.tracing:
+            self.roots.append((body, number))
         if len(entry.resource) == 1:
             # In place: other entries may hold this dict already.
             entry.resource.update(body)
@@ -217,8 +223,13 @@ class Run:
     def made(
         self, owner: dict[str, Any], element: str, rule: Rule, places: tuple[tuple[Segment, str, str], ...]
     ) -> None:
-        """Traced run only."""
+        """Traced run only: an element, the rule that made it, the places it was read from."""
         self.trace.append(Made(owner, element, rule, tuple(self.place(*place) for place in places)))
+
+    def joined(self, owner: dict[str, Any], part: dict[str, Any] | None) -> None:
+        """Traced run only: what was made for `part` is now of `owner`."""
+        if part:
+            self.trace += [Made(owner, one.element, one.rule, one.places) for one in self.trace if one.owner is part]
 
 
 _NOTES = {

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ConfigError, Finding, MappingError
 from engine.mapping import Context, Mapped
+from engine.mapping.accounting import Accounts
 from engine.mapping.compiler import VERSION, Program, compile_sources
 from engine.mapping.findings import Findings
 from engine.mapping.groups import grouped
 from engine.mapping.runtime import Run
-from engine.mapping.sources import Read, Sources, load_sources
+from engine.mapping.sources import Read, Sources, file_name, load_sources
 from engine.message import Issue
 from engine.standards import Document
 from engine.standards.fhir import r4
@@ -38,7 +39,9 @@ class Er7Mapping:
     sources: Sources
     program: Program
     site: SiteTables
+    accounts: Accounts
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    _traced: Program | None = None
 
     @property
     def source(self) -> str:
@@ -53,7 +56,7 @@ class Er7Mapping:
     def run(self, document: Document, context: Context) -> Mapped:
         """Map one message. Raises: MappingError."""
         run = self.ran(document, context, self.program)
-        return Mapped(run.entries, run.links, run.issues)
+        return Mapped(run.entries, run.links, run.issues, frozenset(run.keys))
 
     def ran(self, document: Document, context: Context, program: Program) -> Run:
         """A run with all it knows at its end."""
@@ -66,6 +69,7 @@ class Er7Mapping:
             self.zone(context.time_zone or self.sources.time_zone),
             program.strict,
             paths.bound(document.separators),
+            tracing=program is self._traced,
             offset=document.offset,
             namespace=context.namespace or "urn:x-budstikke:unknown",
         )
@@ -82,7 +86,15 @@ class Er7Mapping:
 
     def unread(self, document: Document, mapped: Mapped) -> list[Issue]:
         """Each populated field that no rule reads and no `ignore` names."""
-        raise NotImplementedError
+        return self.accounts.unread(document, mapped.made) if isinstance(document, Er7Document) else []
+
+    def traced(self) -> Program:
+        """The same mapping compiled to say what made each element; slower, for people."""
+        if self._traced is None:
+            findings = Findings(r4.load())
+            sources = load_sources(self.id, _kept(self.sources), findings)
+            self._traced = compile_sources(sources, findings.r4, findings, self.site, trace=True)
+        return self._traced
 
     def zone(self, name: str) -> ZoneInfo:
         found = self.zones.get(name)
@@ -110,7 +122,13 @@ def load_mapping(id: str, read: Read, site: SiteTables | None = None) -> Er7Mapp
         sources,
         program,
         site or {},
+        Accounts(program.marks, program.ignore),
     )
+
+
+def _kept(sources: Sources) -> Read:
+    """Reads the texts that a mapping was made from, whatever has happened to the files since."""
+    return lambda id: sources.texts[file_name(id)]
 
 
 def _revision(sources: Sources, site: SiteTables) -> str:
