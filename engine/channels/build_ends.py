@@ -21,7 +21,7 @@ from engine.destinations.fhir import FhirDestination, FhirSettings
 from engine.destinations.file import FileDestination, FileSettings
 from engine.errors import ConfigError, Finding
 from engine.sources import Source
-from engine.sources.mllp import MllpSettings, MllpSource
+from engine.sources.mllp import Allowed, MllpSettings, MllpSource
 from engine.transport import tls
 from engine.transport.http import Authorization, basic, bearer
 
@@ -40,7 +40,6 @@ def source_of(site: Site, name: str, channel: Channel) -> Source:
             )
         )
     senders = [site.config.systems[sender] for sender in config.senders]
-    known = [sender for sender in senders if isinstance(sender, Hl7v2Sender)]
     host, port = config.address
     return MllpSource(
         MllpSettings(
@@ -48,9 +47,10 @@ def source_of(site: Site, name: str, channel: Channel) -> Source:
             port=port,
             channel=name,
             tls=context,
-            allow_networks=tuple(network for sender in known for network in sender.allow.networks),
-            client_cert_subjects=tuple(
-                sender.allow.client_cert_subject for sender in known if sender.allow.client_cert_subject
+            allow=tuple(
+                Allowed(sender.allow.networks, sender.allow.client_cert_subject or "")
+                for sender in senders
+                if isinstance(sender, Hl7v2Sender)
             ),
             tolerate=frozenset(config.tolerate),
             idle_timeout=config.idle_timeout,

@@ -22,19 +22,29 @@ _CONNECTIONS_MOST = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """One sender that may connect: from these networks (any when empty), with this certificate (any when empty).
+
+    `client_cert_subject` names parts that the client certificate's subject must have: `CN=ehr-ward`.
+    """
+
+    networks: tuple[str, ...] = ()
+    client_cert_subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MllpSettings:
     """One listener. Times in seconds, `max_message` in bytes.
 
-    `allow_networks`: who may connect, everyone when empty. `client_cert_subjects`: parts that the client certificate's
-    subject must have (`CN=ehr-ward`), of one of them. `tolerate`: quirks by name (`no_start_block`).
+    `allow`: who may connect, everyone when empty; a connection must fit one of them whole, never the network of one
+    and the certificate of another. `tolerate`: quirks by name (`no_start_block`).
     """
 
     host: str
     port: int
     channel: str
     tls: ssl.SSLContext | None = None
-    allow_networks: tuple[str, ...] = ()
-    client_cert_subjects: tuple[str, ...] = ()
+    allow: tuple[Allowed, ...] = ()
     tolerate: frozenset[str] = frozenset()
     idle_timeout: float = 600.0
     frame_timeout: float = 30.0
@@ -47,7 +57,7 @@ class MllpSource:
     def __init__(self, settings: MllpSettings) -> None:
         """Raises: ConfigError for an allow list that names no network."""
         self._settings = settings
-        self._allowed = AllowList(settings.allow_networks)
+        self._allowed = [(AllowList(each.networks), each.client_cert_subject) for each in settings.allow]
         self._server: asyncio.Server | None = None
         self._terms: Terms | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -107,13 +117,13 @@ class MllpSource:
         name = transport.get_extra_info("peername")
         peer = peer_text(name)
         subject = peer_subject(transport) if self._settings.tls is not None else ""
-        wanted = self._settings.client_cert_subjects
+        near = [wanted for networks, wanted in self._allowed if peer and networks.admits(str(name[0]))]
         reason = ""
         if self._stopping:
             reason = "stopping"
-        elif not peer or not self._allowed.admits(str(name[0])):
+        elif not peer or (self._allowed and not near):
             reason = "network"
-        elif wanted and not any(subject_fits(subject, each) for each in wanted):
+        elif near and not any(not wanted or subject_fits(subject, wanted) for wanted in near):
             reason = "certificate"
         elif len(self._terms.open) >= _CONNECTIONS_MOST:
             reason = "connections"

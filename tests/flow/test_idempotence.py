@@ -19,7 +19,7 @@ def sample(name: str) -> bytes:
 async def held(engine: Flow) -> dict[str, list[str]]:
     """Type/id of all that stands in the journal, with its version."""
     found: dict[str, list[str]] = {}
-    for type_ in (await engine.stats())["resources"]:
+    for type_ in (await engine.stats())["types"]:
         bundle = await engine.get(f"{type_}?_count=500")
         for entry in bundle.get("entry", []):  # type: ignore[attr-defined]
             resource = entry["resource"]

@@ -49,6 +49,13 @@ def files() -> Iterator[tuple[str, str, bytes]]:
                     yield row["types"], row["file"], part
 
 
+def wants_none(raw: bytes) -> bool:
+    """MSH-15 and MSH-16 say that this sender may want no answer, to success or at all (HL7 table 0155)."""
+    fields = [*raw.split(b"\r")[0].split(raw[3:4]), *[b""] * 20]
+    commit, application = fields[14].strip(), fields[15].strip()
+    return (commit in (b"NE", b"ER") and application != b"AL") or (not commit and application in (b"NE", b"ER"))
+
+
 def reasons(engine: Flow) -> tuple[collections.Counter[tuple[str, str, str]], list[str]]:
     """What became of all, by type; and what does not fit the closed list."""
     found: collections.Counter[tuple[str, str, str]] = collections.Counter()
@@ -77,9 +84,12 @@ async def test_every_sample_of_the_mapped_types_ends_delivered_or_refused_with_a
         async with engine.client(timeout=30) as client:
             for _, file, raw in files():
                 start = time.perf_counter()
+                sent += 1
+                if wants_none(raw):
+                    await client.write(b"\x0b" + raw + b"\x1c\r")
+                    continue
                 answer = await client.send(raw)
                 seconds.append((time.perf_counter() - start, file))
-                sent += 1
                 assert code(answer) in ("AA", "AE", "AR", "CA", "CE", "CR"), file
                 assert b"Traceback" not in answer, file
                 assert b"Error'" not in answer, file

@@ -49,7 +49,7 @@ async def test_the_asyncio_client_of_python_hl7(tmp_path: Path) -> None:
     from hl7.mllp import open_hl7_connection
 
     async with flow(tmp_path) as engine:
-        reader, writer = await open_hl7_connection("127.0.0.1", engine.port)
+        reader, writer = await open_hl7_connection("127.0.0.1", engine.port, encoding="utf-8")
         import hl7
 
         writer.writemessage(hl7.parse(SAMPLE.read_bytes().decode()))

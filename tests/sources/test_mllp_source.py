@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import ConfigError, StoreError
-from engine.sources.mllp import MllpSettings, MllpSource
+from engine.sources.mllp import Allowed, MllpSettings, MllpSource
 from engine.sources.mllp_connection import BYTES_IN_HAND
 from engine.sources.mllp_pace import JUNK_MOST
 
@@ -286,7 +286,7 @@ async def test_what_could_not_be_stored_is_never_answered(intake, error):
 
 
 async def test_who_is_not_on_the_allow_list_is_turned_away(intake):
-    async with listening(intake, allow_networks=("10.0.0.0/8",)) as source, sender(source) as (reader, writer):
+    async with listening(intake, allow=(Allowed(("10.0.0.0/8",)),)) as source, sender(source) as (reader, writer):
         writer.write(framed(b"MSH|1"))
         assert await closed(reader) == b""
         assert intake.received == []
@@ -294,16 +294,32 @@ async def test_who_is_not_on_the_allow_list_is_turned_away(intake):
 
 async def test_who_is_on_the_allow_list_is_let_in(intake):
     async with (
-        listening(intake, allow_networks=("10.0.0.0/8", "127.0.0.1")) as source,
+        listening(intake, allow=(Allowed(("10.0.0.0/8", "127.0.0.1")),)) as source,
         sender(source) as (reader, writer),
     ):
         writer.write(framed(b"MSH|1"))
         assert await answer(reader) == b"ACK MSH|1"
 
 
+async def test_nobody_gets_in_with_the_network_of_one_sender_and_the_certificate_of_another(intake):
+    ward = Allowed(("127.0.0.1",), "CN=ehr-ward")
+    laboratory = Allowed(("10.0.0.0/8",))
+    async with listening(intake, allow=(ward, laboratory)) as source, sender(source) as (reader, writer):
+        writer.write(framed(b"MSH|1"))
+        assert await closed(reader) == b""
+        assert intake.received == []
+
+
+async def test_a_sender_without_a_certificate_of_its_own_is_let_in_beside_one_that_has_one(intake):
+    allow = (Allowed(("10.0.0.0/8",), "CN=ehr-ward"), Allowed(("127.0.0.1",)))
+    async with listening(intake, allow=allow) as source, sender(source) as (reader, writer):
+        writer.write(framed(b"MSH|1"))
+        assert await answer(reader) == b"ACK MSH|1"
+
+
 def test_an_allow_list_of_nonsense_is_found_before_start():
     with pytest.raises(ConfigError, match="no network"):
-        MllpSource(replace(SETTINGS, allow_networks=("the ward",)))
+        MllpSource(replace(SETTINGS, allow=(Allowed(("the ward",)),)))
 
 
 async def test_an_address_that_is_taken_is_a_config_error(intake):
