@@ -61,7 +61,7 @@ class StepChanges:
         answers: list[object] = []
         for a in records:
             step = a.step
-            rows += (a.delivery, step.state, step.due, step.reason, step.hint, a.code)
+            rows += (a.delivery, step.state.value, step.due, step.reason, step.hint, a.code)
             tries += (a.delivery, a.started, a.ended, a.code, a.detail)
             if step.state in FREED:
                 freed.append(a.delivery)
