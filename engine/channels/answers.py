@@ -36,43 +36,45 @@ TEXTS = {
 def accepted(envelope: Envelope | None, issues: tuple[Issue, ...] = ()) -> Answer:
     """The positive answer; in enhanced mode the commit acknowledgement. Warnings ride along."""
     told = tuple(issue for issue in issues if issue.severity is Severity.WARNING)
-    return Answer(AnswerKind.ACCEPT, told, commit=enhanced(envelope))
+    return Answer(AnswerKind.ACCEPT, told, commit=_form(envelope, AnswerKind.ACCEPT) == "commit")
 
 
 def refused(envelope: Envelope | None, issues: tuple[Issue, ...], reject: bool) -> Answer:
     """The negative answer to content (AE) or to what we do not take at all (AR)."""
     kind = AnswerKind.REJECT if reject else AnswerKind.ERROR
     told = tuple(issue for issue in issues if issue.severity is not Severity.NOTE)
-    return Answer(kind, told, commit=enhanced(envelope))
+    return Answer(kind, told, commit=_form(envelope, kind) == "commit")
 
 
 def failed(code: str, envelope: Envelope | None = None) -> Answer:
     """The negative answer for one of `TEXTS`."""
     text, standard_code = TEXTS[code]
     issue = Issue(Severity.ERROR, code, text, standard_code=standard_code)
-    return Answer(AnswerKind.ERROR, (issue,), text=text, commit=enhanced(envelope))
-
-
-def enhanced(envelope: Envelope | None) -> bool:
-    """Whether the sender asked for enhanced mode with a commit acknowledgement (MSH-15 valued and not NE)."""
-    return bool(envelope) and envelope is not None and envelope.accept_ack not in ("", "NE")
+    commit = _form(envelope, AnswerKind.ERROR) == "commit"
+    return Answer(AnswerKind.ERROR, (issue,), text=text, commit=commit)
 
 
 def owed(envelope: Envelope | None, answer: Answer) -> bool:
-    """Whether this answer is wanted at all: MSH-15 (commit) or MSH-16 (application), AL NE ER SU. HL7 table 0155.
+    """Whether the sender wants this answer at all, by MSH-15 and MSH-16."""
+    return _form(envelope, answer.kind) != ""
 
-    Original mode (both empty) always is. With MSH-15 `NE` and MSH-16 valued the application acknowledgement is the one.
+
+def _form(envelope: Envelope | None, kind: AnswerKind) -> str:
+    """The form in which MSH-15 and MSH-16 want this answer: `commit`, `application`, or none of them.
+
+    Both empty is original mode. Else the commit acknowledgement where MSH-15 asks for one of this kind, or the
+    application acknowledgement where only MSH-16 does: one connection carries one answer. HL7 table 0155.
     """
     if envelope is None or not (envelope.accept_ack or envelope.application_ack):
-        return True
-    wish = envelope.accept_ack if enhanced(envelope) else (envelope.application_ack or "NE")
-    if wish == "NE":
-        return False
-    if wish == "ER":
-        return answer.kind is not AnswerKind.ACCEPT
-    if wish == "SU":
-        return answer.kind is AnswerKind.ACCEPT
-    return True
+        return "application"
+    if _asked(envelope.accept_ack, kind):
+        return "commit"
+    return "application" if _asked(envelope.application_ack, kind) else ""
+
+
+def _asked(wish: str, kind: AnswerKind) -> bool:
+    good = kind is AnswerKind.ACCEPT
+    return wish == "AL" or (wish == "SU" and good) or (wish == "ER" and not good)
 
 
 def issue_of(error: InvalidMessage) -> Issue:

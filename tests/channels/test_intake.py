@@ -253,6 +253,8 @@ async def test_what_accept_only_leaves_out_is_kept_with_the_reason(make: Make) -
         pytest.param(b"NE", b"NE", "", "", id="never"),
         pytest.param(b"ER", b"", "", "CE", id="on errors"),
         pytest.param(b"SU", b"", "CA", "", id="on success"),
+        pytest.param(b"ER", b"AL", "AA", "CE", id="commit on errors, application always"),
+        pytest.param(b"AL", b"AL", "CA", "CE", id="both: one connection carries one answer"),
     ],
 )
 async def test_msh15_and_msh16_decide_which_answer_is_given(
