@@ -100,9 +100,17 @@ async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with bar if words.terminal() and not as_json else _Quiet() as progress:
         sending = progress.add_task("sent and answered", total=len(told))
-        for channel in runner.channels:
-            mine = [each for each in told if each.step.channel == channel.name]
-            await _send(samples, channel.source.address, mine, lambda: progress.advance(sending))
+        await asyncio.gather(
+            *(
+                _send(
+                    samples,
+                    channel.source.address,
+                    [each for each in told if each.step.channel == channel.name],
+                    lambda: progress.advance(sending),
+                )
+                for channel in runner.channels
+            )
+        )
         await _settled(runner, progress)
     return told
 
@@ -177,6 +185,10 @@ def _show(told: list[Told], as_json: bool) -> bool:
     if as_json:
         words.show_json([_document(each) for each in told])
         return good
+    for each in told:
+        if each.links:
+            print(f"{each.step.what} ({each.message})")
+            print("\n".join(_shown(each.links)))
     columns = ("message", "answer", "state", "attempts", "resources", "as expected")
     rows = [
         (
@@ -190,13 +202,17 @@ def _show(told: list[Told], as_json: bool) -> bool:
         for each in told
     ]
     words.show_table(columns, rows, "what became of each message")
-    for each in told:
-        if each.links:
-            print(f"\n{each.step.what} ({each.message})")
-            print("\n".join("  " + link for link in each.links))
     wrong = sum(not each.good() for each in told)
     print(f"\n{len(told)} messages, " + ("every outcome as expected" if good else f"{wrong} NOT as expected"))
     return good
+
+
+def _shown(links: list[str]) -> list[str]:
+    """One link of each type of resource, with how many more there are."""
+    by_type: dict[str, list[str]] = {}
+    for link in links:
+        by_type.setdefault(link.split("/")[-2], []).append(link)
+    return [f"  {found[0]}" + (f"  and {len(found) - 1} more" if len(found) > 1 else "") for found in by_type.values()]
 
 
 def _document(each: Told) -> dict[str, object]:

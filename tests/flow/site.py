@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from engine import app
-from engine.channels.runner import Runner
 from engine.channels.lint import sound_site
+from engine.channels.runner import Runner
 from engine.standins.journal.server import RunningJournal, serve
 from engine.store import MessageDetail, MessageRow
 from engine.transport.mllp_client import MllpClient

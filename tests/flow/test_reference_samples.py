@@ -28,6 +28,7 @@ REASONS = {
     "hl7.message_id": "no message id",
     "gate.type": "a type that the channel does not take",
     "gate.processing": "a processing id that the channel does not take",
+    "map.unidentified": "a patient, report or result that cannot be known again",
     "map.required": "something that R4 or patient safety demands is missing",
     "map.invalid_value": "a date, number or encoded value that is none",
     "map.unknown_code": "a code without a meaning where R4 demands one",
