@@ -6,54 +6,45 @@ only after the commit is durable. Reads are plain synchronous calls.
 
 Why: plain calls and no coroutines, so that a command line, a worker and a test use the same door as the event loop; one
 writer and no shards, because SQLite shares one fsync over everything that waits (PERFORMANCE 4).
-
-Times are micros since 1970 UTC. Hashes of identifiers are keyed (`identity`, `keys`): the store never holds a patient
-identifier in a column of its own.
+Times are micros since 1970 UTC. Hashes of identifiers are keyed: no column holds a patient identifier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from engine.delivery import State, Step
 from engine.message import Envelope, Issue
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
-class Pending(Generic[T]):
+class Pending(Protocol[T]):
     """The result of a write that is not durable yet. Await it on the loop, or `wait` for it elsewhere."""
-
-    __slots__ = ()
 
     def wait(self, timeout: float | None = None) -> T:
         """Block until durable. Raises: StoreError, TimeoutError."""
-        raise NotImplementedError
 
     def add_done(self, call: Callable[[], None]) -> None:
         """Call when done: at once if it is, else from the store's `wake` (the loop's thread)."""
-        raise NotImplementedError
 
     def result(self) -> T:
         """The value, once done. Raises: StoreError."""
-        raise NotImplementedError
 
-    def __await__(self) -> Generator[object, None, T]:
-        raise NotImplementedError
+    def __await__(self) -> Generator[object, None, T]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """What was judged: `state` is one of accepted, routed, filtered, invalid, quarantined (decision 4)."""
+    """What was judged (states: decision 4). `route` says where to, why, by which mapping: JSON without content."""
 
     revision: str
     state: str
     reason: str
     issues: tuple[Issue, ...] = ()
     route: str = ""
-    """The route record, JSON: which destinations and why, which mapping and revision; no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +137,7 @@ class DeliveryRow:
 class Attempt:
     """One try, and what becomes of the delivery: written in one commit (commit 2).
 
-    `code` is the outcome's stable code (`http.503`, `delivered`); `detail` holds no content. `answer` is set where
-    the sender's stored answer changes with it (`ack.after: delivered`).
+    `code` is the outcome's stable code (`http.503`), `detail` holds no content, `answer` replaces the stored answer.
     """
 
     delivery: int
@@ -164,57 +154,43 @@ class IntakeDoor(Protocol):
 
     def accept(self, acceptance: Acceptance) -> Pending[Accepted | Duplicate]:
         """Commit 1. Message, payload, verdict, deliveries and identity in one transaction, or nothing."""
-        ...
 
     def route(self, message: str, verdict: VerdictRow, deliveries: Sequence[NewDelivery]) -> Pending[Accepted]:
         """The commit of the router (a message stored unjudged) or of a replay: a newer verdict and its deliveries."""
-        ...
 
     def settle_answer(self, message: str, answer: bytes) -> Pending[None]:
         """Replace the stored answer (`ack.after: delivered`), so that a duplicate gets the settled one."""
-        ...
 
     def pending_writes(self) -> int:
         """How much the writer has not committed yet: sources pause reading above a bound (decision 7)."""
-        ...
 
 
 class DispatchDoor(Protocol):
     """What the dispatcher reads and writes."""
 
     def waiting(self, channel: str, destination: str, after_seq: int, limit: int) -> Sequence[DeliveryRow]:
-        """Unfinished and blocking deliveries (ready, claimed, sending, parked, dead letters that still hold a key)
-        of one lane with `seq` greater than `after_seq`, by seq."""
-        ...
+        """Unfinished deliveries of one lane, and dead letters that hold a key, after `after_seq`, by seq."""
 
     def payload(self, delivery: int) -> bytes:
         """The mapped bytes of one unfinished delivery. Raises: StoreError when they are gone."""
-        ...
 
     def sending(self, delivery: int) -> Pending[None]:
         """Make `sending` durable before the first byte leaves (destinations that are not idempotent)."""
-        ...
 
     def record(self, attempt: Attempt) -> Pending[None]:
-        """Commit 2: the attempt and the delivery's new state; keys and mapped bytes go at a final state
-        (a dead letter keeps both while it may be retried)."""
-        ...
+        """Commit 2: attempt and new state; keys and mapped bytes go at a final state (a dead letter keeps both)."""
 
     def recover(self) -> int:
         """At start: claimed back to ready; sending back to ready with reason `ambiguous: restart`. How many."""
-        ...
 
     def unrouted(self, limit: int) -> Sequence[str]:
         """Messages stored without a verdict, oldest first."""
-        ...
 
     def retry(self, delivery: int, now: int) -> Pending[bool]:
         """A person's decision: ready again now, with the same bytes. False when it is not parked or dead."""
-        ...
 
     def handle(self, delivery: int, reason: str) -> Pending[bool]:
         """A person's decision: closed with a reason (`handled`), its keys set free."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,22 +245,15 @@ class QueryDoor(Protocol):
         self, *, channel: str = "", state: str = "", message_id: str = "", before_seq: int = 0, limit: int = 50
     ) -> Sequence[MessageRow]:
         """Newest first, key-set paged by `before_seq`."""
-        ...
 
     def message(self, message: str) -> MessageDetail | None:
-        """One message by its id or an unambiguous beginning of it (8 characters or more).
-
-        Raises: StoreError when the beginning is too short or fits several.
-        """
-        ...
+        """One message by its id or a beginning of 8 characters or more. Raises: StoreError when it fits several."""
 
     def original(self, message: str) -> bytes:
         """The exact bytes received. Raises: StoreError when retention took them."""
-        ...
 
     def counts(self) -> dict[str, int]:
         """Messages by computed state."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,19 +272,15 @@ class AuditDoor(Protocol):
 
     def audit(self, entry: AuditEntry) -> Pending[None]:
         """Append one entry; each row holds the hash of the one before."""
-        ...
 
     def audit_trail(self, limit: int = 100) -> Sequence[AuditEntry]:
         """Newest first."""
-        ...
 
     def decisions(self) -> int:
         """A number that grows with every audit entry, also one that another process has written."""
-        ...
 
     def audit_intact(self) -> bool:
         """Whether the chain of hashes holds from the first row to the last."""
-        ...
 
 
 class CareDoor(Protocol):
@@ -323,15 +288,12 @@ class CareDoor(Protocol):
 
     def free_space(self) -> int:
         """Bytes free where the store lives."""
-        ...
 
     def revision_seen(self, revision: str, description: str, now: int) -> Pending[None]:
         """Remember a config revision the first time it is used."""
-        ...
 
     def close(self) -> None:
         """Commit what waits, checkpoint, close. Idempotent."""
-        ...
 
 
 class Store(IntakeDoor, DispatchDoor, QueryDoor, AuditDoor, CareDoor, Protocol):
