@@ -128,10 +128,9 @@ class Assign:
             variable, one = self.module.name("l"), self.module.name("v")
             block.line(f"{variable} = [{one} if {one}.isalnum() else as_code({one}) for {one} in {value.code}]")
             return replace(value, code=variable, shape="code")
-        block.line(
-            f"if {value.code} and not {value.code}.isalnum(): {value.code} = as_code({value.code})"
-        ) if value.code.isidentifier() else None
-        return replace(value, shape="code")
+        variable = self.module.name("v")
+        block.line(f"{variable} = {value.code} if {value.code}.isalnum() else as_code({value.code})")
+        return replace(value, code=variable, shape="code")
 
     def uri(self, value: Value, want: Want, frame: Frame, block: Block, since: int) -> Value:
         """Text as a uri: no blanks."""
@@ -236,8 +235,9 @@ class Assign:
             block.line(f"{variable} = None")
             then = block.inside(f"if {value.code}:")
             then.line(f"{variable} = {lookup}.get({value.code})")
-            then.line(f"if {variable} is None: {variable} = {again.format(code=value.code)}")
-        return Value(variable, "object", want.type, many=value.many, total=value.total, ensured=value.ensured)
+            silent = "r.tables and " if table.silent else ""
+            then.line(f"if {silent}{variable} is None: {variable} = {again.format(code=value.code)}")
+        return replace(value, code=variable, shape="object", of=want.type)
 
     def codings(self, table: Table, value: Value, want: Want, node: YamlNode, frame: Frame) -> bool:
         """A required binding of a coded element."""

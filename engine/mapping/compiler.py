@@ -23,7 +23,7 @@ from engine.mapping.sources import Sources
 from engine.mapping.tables import Table, TableReader
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
-from engine.mapping.values import as_code, as_uri
+from engine.mapping.values import Kept, as_code, as_uri
 from engine.standards.fhir import Decimal, Verb
 from engine.standards.fhir.r4 import R4
 from engine.standards.hl7v2 import paths, times
@@ -42,7 +42,7 @@ class Program:
     text: str
     globals: dict[str, object]
     code: types.CodeType
-    groups: list[Group]
+    message: Group
     marks: tuple[Mark, ...]
     strict: dict[str, str]
     ignore: dict[str, str]
@@ -91,8 +91,8 @@ def compile_sources(
     scope = {**_globals(), **module.globals}
     code = compile(text, f"<mapping {sources.id}>", "exec")
     warnings = tuple(finding for finding in findings.found if finding.severity == "warning")
-    outermost = [group for group in groups.values() if not group.outer]
-    return Program(text, scope, code, outermost, tuple(module.marks.found), strict, dict(sources.ignore), warnings, {})
+    message = Group("", inner=[group for group in groups.values() if not group.outer])
+    return Program(text, scope, code, message, tuple(module.marks.found), strict, dict(sources.ignore), warnings, {})
 
 
 def _text(module: Module) -> str:
@@ -127,6 +127,7 @@ def _globals() -> dict[str, object]:
         "MENTION": Verb.MENTION,
         "missing": paths.missing,
         "NOWHERE": paths.missing("MSH"),
+        "Kept": Kept,
         "as_code": as_code,
         "as_uri": as_uri,
     }

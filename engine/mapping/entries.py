@@ -74,7 +74,7 @@ class Entries:
             depth += 1
         self.wanted[key, depth, every] = None
         where, name = _home(here[:depth], key)
-        return f"{where}.every.get({name}, ())" if every else f"{where}.made.get({name})"
+        return f"{where}.made.get({_all_of(name)}, ())" if every else f"{where}.made.get({name})"
 
     # the whole
 
@@ -311,7 +311,7 @@ class Entries:
             return
         where, name = _home(plan.loops[:depth], plan.key)
         if every:
-            plan.registration.line(f"{where}.every.setdefault({name}, []).append(n)")
+            plan.registration.line(f"{where}.made.setdefault({_all_of(name)}, []).append(n)")
         else:
             plan.registration.line(f"{where}.made.setdefault({name}, n)")
 
@@ -351,6 +351,11 @@ class Entries:
             self.nodes.objects.complete(content, definition, want, node, frame, function, "o", nested=False)
         rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
         function.line(f"r.put(n, o, {rule})")
+
+
+def _all_of(name: str) -> str:
+    """The name under which all instances stand, beside that of the first."""
+    return f"'*{name[1:]}" if name.startswith("'") else f"('*', {name})"
 
 
 def _references(expression: Expression) -> Iterator[str]:

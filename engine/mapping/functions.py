@@ -134,7 +134,7 @@ def number(text: str) -> Decimal:
     >>> number("<5"), number(">= 1,5")
     ('5', '1.5')
     """
-    return decimal(_COMPARATOR.sub("", text, count=1))
+    return decimal(_COMPARATOR.sub("", text, count=1) if text[:1] in "<>" else text)
 
 
 def comparator(text: str) -> str:
@@ -143,7 +143,7 @@ def comparator(text: str) -> str:
     >>> comparator("<5"), comparator(">= 10"), comparator("5")
     ('<', '>=', '')
     """
-    found = _COMPARATOR.match(text)
+    found = _COMPARATOR.match(text) if text[:1] in "<>" else None
     return found.group(1) if found else ""
 
 
@@ -152,7 +152,11 @@ def numeric(text: str) -> bool:
     >>> numeric("<5,6"), numeric("5 mg"), numeric("")
     (True, False, False)
     """
-    return _NUMBER.fullmatch(_COMPARATOR.sub("", text, count=1)) is not None
+    if text.isascii() and text.isdigit():
+        return True
+    if text[:1] in "<>":
+        text = _COMPARATOR.sub("", text, count=1)
+    return _NUMBER.fullmatch(text) is not None
 
 
 def integer(text: str) -> int:
@@ -242,12 +246,24 @@ _UNITS = set(_ATOMS) | {front + atom for front in _PREFIXES for atom in _METRIC}
 _TERM = re.compile(r"((?:[^0-9./{}()+-]|10\*|10\^|(?<=_)\d+|(?<=H)2(?=O))+)?([+-]?\d+)?(\{[!-z|~]*\})?")
 
 
+_KNOWN_UNITS: dict[str, str] = {}
+_MOST_UNITS = 1024
+
+
 def ucum(text: str) -> str:
     """The text when it is a UCUM unit in its case-sensitive form, else nothing.
 
     >>> ucum("mmol/L"), ucum("10*9/L"), ucum("mm[Hg]"), ucum("/min"), ucum("{score}"), ucum("stk"), ucum("mg/dl/")
     ('mmol/L', '10*9/L', 'mm[Hg]', '/min', '{score}', '', '')
     """
+    if text not in _KNOWN_UNITS:
+        if len(_KNOWN_UNITS) >= _MOST_UNITS:
+            _KNOWN_UNITS.clear()
+        _KNOWN_UNITS[text] = _unit(text)
+    return _KNOWN_UNITS[text]
+
+
+def _unit(text: str) -> str:
     terms = re.split(r"[./]", text[1:] if text[:1] == "/" else text)
     return text if text and all(map(_is_term, terms)) else ""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.mapping.findings import Findings
 from engine.mapping.sources import Defined
@@ -26,6 +27,22 @@ class Group:
     holds: frozenset[str] = frozenset()
     inner: list[Group] = field(default_factory=list)
     closers: frozenset[str] = frozenset()
+    moves: dict[str, tuple[int, Group | None]] = field(default_factory=dict)
+
+    def starting(self, name: str) -> Group | None:
+        """The group inside that a segment opens."""
+        return next((child for child in self.inner if name in child.starts), None)
+
+    def move(self, name: str) -> tuple[int, Group | None]:
+        """What a segment does here, worked out once for its name: stays, leaves, or opens this group anew."""
+        child = self.starting(name)
+        if self.name and name in self.starts:
+            what = _OWN
+        else:
+            what = _STAYS if child is not None or not self.name or self.belongs(name) else _LEAVES
+        if len(self.moves) < 1000:
+            self.moves[name] = (what, child)
+        return what, child
 
     @property
     def own(self) -> frozenset[str]:
@@ -36,49 +53,56 @@ class Group:
         return name in self.takes if self.takes else name not in self.closers
 
 
+_STAYS, _LEAVES, _OWN = range(3)
+_NONE: dict[str, list[Scope]] = {}
+
+
 class Scope:
-    """One instance of a group, or the message: its own segments by name, the instances inside, the entries made in it."""
+    """One instance of a group, or the message: its own segments by name, the instances inside, the entries made in it.
 
-    __slots__ = ("every", "inner", "made", "named")
+    `made`: number of the first instance of an entry by its key, of all of them by `*key`.
+    """
 
-    def __init__(self, named: dict[str, list[Segment]]) -> None:
+    __slots__ = ("inner", "made", "named")
+
+    def __init__(self, named: dict[str, list[Segment]], inner: dict[str, list[Scope]]) -> None:
         self.named = named
-        self.inner: dict[str, list[Scope]] = {}
-        self.made: dict[str, int] = {}
-        self.every: dict[str, list[int]] = {}
+        self.inner = inner
+        self.made: dict[Any, Any] = {}
 
 
-def grouped(document: Er7Document, outermost: list[Group]) -> Scope:
-    """The message as a scope with its groups inside."""
-    message = Scope({} if outermost else document.named)
-    if not outermost:
-        return message
-    opened: list[tuple[Group | None, Scope]] = [(None, message)]
+def grouped(document: Er7Document, message: Group) -> Scope:
+    """The message as a scope with its groups inside. `message` has the outermost groups in its `inner`."""
+    if not message.inner:
+        return Scope(document.named, _NONE)
+    outer = Scope({}, {})
+    opened: list[tuple[Group, Scope]] = [(message, outer)]
     for segment in document.segments:
         name = segment.name
         while True:
             group, scope = opened[-1]
-            inner = outermost if group is None else group.inner
-            starting = next((child for child in inner if name in child.starts), None)
-            if group is not None and _leaves(group, scope, name, starting):
-                opened.pop()
-                continue
-            break
-        while starting is not None:
-            instance = Scope({})
-            scope.inner.setdefault(starting.name, []).append(instance)
-            opened.append((starting, instance))
-            scope, inner = instance, starting.inner
-            starting = next((child for child in inner if name in child.starts), None)
-        scope.named.setdefault(name, []).append(segment)
-    return message
-
-
-def _leaves(group: Group, scope: Scope, name: str, starting: Group | None) -> bool:
-    """Whether a segment ends the present instance."""
-    if name in group.starts:
-        return name in scope.named or not group.one_each.isdisjoint(scope.named) or not group.one_each
-    return starting is None and not group.belongs(name)
+            what, child = group.moves.get(name) or group.move(name)
+            if what == _STAYS or (
+                what == _OWN and name not in scope.named and group.one_each and group.one_each.isdisjoint(scope.named)
+            ):
+                break
+            opened.pop()
+        while child is not None:
+            group, instance = child, Scope({}, {} if child.inner else _NONE)
+            instances = scope.inner.get(child.name)
+            if instances is None:
+                scope.inner[child.name] = [instance]
+            else:
+                instances.append(instance)
+            opened.append((child, instance))
+            scope = instance
+            child = group.starting(name)
+        same = scope.named.get(name)
+        if same is None:
+            scope.named[name] = [segment]
+        else:
+            same.append(segment)
+    return outer
 
 
 def read_groups(definitions: dict[str, Defined], findings: Findings) -> dict[str, Group]:

@@ -5,7 +5,7 @@ The parts know each other only through the protocols here: terms (expressions), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -39,8 +39,10 @@ class Value:
     """Python code that gives a value, and what is known of it.
 
     `shape`: a primitive type, `text`, `object`, `reference`, `condition`. `of`: FHIR type of an object, resource of a
-    reference. `total`: it cannot be absent; `weak`: only a fault makes it absent, so it does not make an object exist. `ensured`: absent is an error of the message. `sure`: element names that an
-    object has whenever it is there.
+    reference. `total`: it cannot be absent; `weak`: only a fault makes it absent, so it does not make an object exist.
+    `ensured`: absent is an error of the message. `sure`: element names that an object has whenever it is there.
+    `needs`: raw texts of which one must be there for the value to be (None: unknown), so that a rule costs one test in a
+    message that has nothing for it. `test`: Python test of its presence where that is not the code itself.
     """
 
     code: str
@@ -52,6 +54,8 @@ class Value:
     constant: object = NOTHING
     sure: frozenset[str] = frozenset()
     weak: bool = False
+    needs: frozenset[str] | None = None
+    test: str = ""
 
     @property
     def never(self) -> bool:
@@ -67,6 +71,8 @@ class Value:
         """Python test: is it there."""
         if self.total:
             return "True"
+        if self.test:
+            return self.test
         return f"{self.code} is not None" if self.shape in COUNTED and not self.many else self.code
 
     @property
@@ -78,6 +84,16 @@ class Value:
 
     def named(self, code: str) -> Value:
         return replace(self, code=code)
+
+
+def united(needs: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """What one of several values needs; None where one of them needs nothing known."""
+    found: frozenset[str] = frozenset()
+    for one in needs:
+        if one is None:
+            return None
+        found |= one
+    return found or None
 
 
 @dataclass(frozen=True, slots=True)

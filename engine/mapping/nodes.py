@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.expression import Path, Pick, Reference
 from engine.mapping.assign import Assign
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module, Value, Want, united
 from engine.mapping.objects import Objects
 from engine.mapping.reads import Reads
 from engine.mapping.terms import Terms
@@ -91,6 +91,11 @@ class Nodes:
     def hint_first(self, path: Path, want: Want, node: YamlScalar, frame: Frame) -> None:
         pass
 
+    @staticmethod
+    def plain(value: Value) -> str:
+        """Code that gives the value, or its absence."""
+        return f"({value.code} if {value.test} else {value.absent})" if value.test else value.code
+
     def wrapped(self, value: Value) -> Value:
         """One value as the list that the element takes."""
         if value.fixed:
@@ -98,7 +103,7 @@ class Nodes:
             return replace(value, code=self.module.shared(constant), many=True, constant=constant)
         if value.total:
             return replace(value, code=f"[{value.code}]", many=True)
-        return replace(value, code=f"([{value.code}] if {value.present} else ())", many=True)
+        return replace(value, code=f"[{value.code}]", many=True, test=value.present)
 
     def list(self, node: YamlList, want: Want, frame: Frame, block: Block) -> Value | None:
         if not want.many:
@@ -119,19 +124,21 @@ class Nodes:
         for pair in values:
             assert pair is not None
             lines, value = pair
-            block.add(lines)
             if value.many:
-                block.line(f"{variable} += {value.code}")
+                lines.line(f"{variable} += {value.code}")
             elif value.total:
-                block.line(f"{variable}.append({value.code})")
+                lines.line(f"{variable}.append({value.code})")
             else:
-                block.line(f"if {value.present}: {variable}.append({value.code})")
+                lines.line(f"if {value.present}: {variable}.append({value.code})")
+            block.guarded(lines, value.needs)
         ensured = any(value.total or value.ensured for value in made)
         total = any(value.total and not value.many for value in made)
-        return Value(variable, made[0].shape if made else "text", made[0].of if made else "", True, total, ensured)
+        needs = None if total else united(value.needs for value in made)
+        shape, of = (made[0].shape, made[0].of) if made else ("text", "")
+        return Value(variable, shape, of, True, total, ensured, needs=needs)
 
     def item(self, node: YamlNode, want: Want, frame: Frame, block: Block) -> tuple[Block, Value] | None:
-        lines = Block(block.depth)
+        lines = block.buffer()
         if isinstance(node, YamlMap) and node.get("$for_each") is not None:
             value = self.loop(node, want, frame, lines)
         elif isinstance(node, YamlScalar):
@@ -148,7 +155,8 @@ class Nodes:
         over = node.get("$for_each")
         assert over is not None
         expression = self.terms.parsed(over, frame.file)
-        rest = YamlMap(tuple(pair for pair in node.entries if pair[0].text != "$for_each"), node.line, node.column)
+        kept = tuple(pair for pair in node.entries if pair[0].text != "$for_each")
+        rest = self.module.findings.like(YamlMap(kept, node.line, node.column), node)
         variable = self.module.name("l")
         if isinstance(expression, Reference):
             opened = self.reference_loop(expression, frame, block, variable)
@@ -171,7 +179,10 @@ class Nodes:
             if value.total
             else f"if {value.present}: {variable}.append({value.code})"
         )
-        return Value(variable, value.shape, value.of, many=True)
+        needs = None
+        if isinstance(expression, Path) and len(expression.steps) == 1:
+            needs = self.terms.positive(replace(expression, steps=(replace(expression.steps[0], pick=None),)), frame)
+        return Value(variable, value.shape, value.of, many=True, needs=needs)
 
     def reference_loop(
         self, expression: Reference, frame: Frame, block: Block, variable: str
@@ -211,14 +222,18 @@ class Nodes:
             return value
         if value.fixed and when is None and not {key for key, _ in node} & {"$default", "$required", "$issue"}:
             return value
-        block.line(f"{variable} = {value.code}")
+        block.line(f"{variable} = {self.plain(value)}")
         if when is not None:
             start.line(f"{variable} = {value.absent}")
-            value = replace(value, total=False, ensured=False)
+            needs = value.needs
+            if needs is None or value.total:
+                needs = self.terms.positive(self.terms.parsed(when, frame.file), frame)
+            value = replace(value, total=False, ensured=False, needs=needs)
         from_rule = value
-        value = replace(value, code=variable, constant=Value("", "").constant)
+        value = replace(value, code=variable, constant=Value("", "").constant, test="")
         issue = node.get("$issue")
         if issue is not None:
+            value = replace(value, needs=None)
             self.objects.issue(issue, value.present, want, frame, block)
         default = node.get("$default")
         if default is not None and not from_rule.total:
@@ -247,13 +262,15 @@ class Nodes:
                 return None
             if value.never:
                 continue
-            block.line(f"{variable} = {value.code}")
+            block.line(f"{variable} = {self.plain(value)}")
             if made is None:
                 start.line(f"{variable} = {value.absent}")
-                made = replace(value, code=variable, constant=Value("", "").constant)
+                made = replace(value, code=variable, constant=Value("", "").constant, test="")
             else:
                 shape = value.shape if value.shape == made.shape else "text"
-                made = replace(made, shape=shape, total=value.total, ensured=made.ensured and value.ensured)
+                ensured = made.ensured and value.ensured
+                needs = united([made.needs, value.needs])
+                made = replace(made, shape=shape, total=value.total, ensured=ensured, needs=needs)
             block = block.inside(f"if not ({made.named(variable).present}):") if not value.total else block
         return made or Value("''", "text")
 
@@ -269,7 +286,7 @@ class Nodes:
         if want.many:
             made = self.wrapped(made)
         block.line(f"if not ({value.present}): {value.code} = {made.code}")
-        return replace(value, total=True, ensured=True)
+        return replace(value, total=True, ensured=True, needs=None)
 
     def required(
         self, node: YamlNode, value: Value, want: Want, since: int, frame: Frame, block: Block
@@ -281,7 +298,7 @@ class Nodes:
             return value
         rule = self.module.rule(frame.file, node, want.label)
         block.line(f"if not ({value.present}): r.required({rule}, {self.module.places(since)})")
-        return replace(value, ensured=True)
+        return replace(value, ensured=True, needs=None)
 
 
 def _all(path: Path) -> Path:

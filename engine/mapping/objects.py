@@ -10,7 +10,7 @@ from typing import Protocol
 
 from engine.expression import As, Reference
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module, Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.standards.fhir.r4 import Element, TypeDef
@@ -52,6 +52,7 @@ class Content:
     ensured: set[str] = field(default_factory=set)
     choices: dict[str, str] = field(default_factory=dict)
     branches: bool = False
+    needs: list[frozenset[str] | None] = field(default_factory=list)
     failed: bool = False
 
     @property
@@ -83,7 +84,7 @@ class Objects:
             if test is None:
                 return None
             block = block.inside(f"if {test}:")
-        content = self.content(node, definition, want, frame, block.depth, variable)
+        content = self.content(node, definition, want, frame, block, variable)
         if content.failed:
             return None
         always_there = not content.optional and not content.branches
@@ -105,7 +106,14 @@ class Objects:
             self.issue(issue, variable, want, frame, block)
         if when is not None:
             start.line(f"{variable} = None")
-        value = Value(variable, "object", want.type, total=always_there and when is None, sure=frozenset(content.sure))
+        needs = united(content.needs)
+        if always_there:
+            needs = self.terms.positive(self.terms.parsed(when, frame.file), frame) if when is not None else None
+        if issue is not None:
+            needs = None
+        value = Value(
+            variable, "object", want.type, total=always_there and when is None, sure=frozenset(content.sure), needs=needs
+        )
         required = node.get("$required")
         if isinstance(required, YamlScalar) and required.text == "true" and not value.total:
             rule = self.module.rule(frame.file, required, want.label)
@@ -125,7 +133,7 @@ class Objects:
             if test is None:
                 return None
             block = block.inside(f"if {test}:")
-        content = self.content(node, definition, want, frame, block.depth, target)
+        content = self.content(node, definition, want, frame, block, target)
         block.add(content.maybe)
         block.add(content.always)
         issue = node.get("$issue")
@@ -133,8 +141,8 @@ class Objects:
             self.issue(issue, "True", want, frame, block)
         return None if content.failed else content
 
-    def content(self, node: YamlMap, definition: TypeDef, want: Want, frame: Frame, depth: int, target: str) -> Content:
-        content = Content(Block(depth), Block(depth))
+    def content(self, node: YamlMap, definition: TypeDef, want: Want, frame: Frame, block: Block, target: str) -> Content:
+        content = Content(block.buffer(), block.buffer())
         for key, child in node.entries:
             if key.text.startswith("$"):
                 self.instruction(key, child, node, definition, want, frame, content, target)
@@ -170,12 +178,13 @@ class Objects:
                 content.failed = True
                 return
         inner = Want(element.type, f"{want.label}.{key.text}", element.many, element)
-        lines = Block(content.maybe.depth)
+        lines = content.maybe.buffer()
         since = len(self.module.seen)
         if want.type == "Reference" and key.text == "reference" and self.linked(child, target, frame, lines):
             content.optional.add("reference")
             content.fixed = False
             content.maybe.add(lines)
+            content.needs.append(None)
             return
         value = self.nodes.node(child, inner, frame, lines)
         if value is None:
@@ -203,8 +212,9 @@ class Objects:
             content.fixed = False
             (content.ensured if value.ensured else content.optional).add(key.text)
             content.optional.add(key.text)
-            content.maybe.add(lines)
-            content.maybe.line(f"if {value.present}: {target}[{key.text!r}] = {value.code}{trace}")
+            lines.line(f"if {value.present}: {target}[{key.text!r}] = {value.code}{trace}")
+            content.needs.append(value.needs)
+            content.maybe.guarded(lines, value.needs)
 
     def traced(self, target: str, key: YamlScalar, child: YamlNode, want: Want, frame: Frame, since: int) -> str:
         """In a traced build, a note of what made the element."""
@@ -267,7 +277,8 @@ class Objects:
         elif name == "$extend" and isinstance(child, YamlScalar):
             text = child.text.lstrip("= ").strip()
             self.element(
-                YamlScalar("url", "plain", key.line, key.column), YamlScalar(f"= {text}", "plain", child.line, child.column),
+                YamlScalar("url", "plain", key.line, key.column),
+                self.module.findings.like(YamlScalar(f"= {text}", "plain", child.line, child.column), child),
                 definition, want, frame, content, target,
             )  # fmt: skip
         elif name == "$ignore" and isinstance(child, YamlMap):
@@ -313,6 +324,7 @@ class Objects:
         content.maybe.line(f"if {value.code}: {target}.update({value.code})")
         if self.module.trace:
             content.maybe.line(f"r.joined({target}, {value.code})")
+        content.needs.append(value.needs)
         content.branches = True
         content.fixed = False
         content.ensured |= value.sure
@@ -328,6 +340,7 @@ class Objects:
         empty: YamlNode | None,
     ) -> None:
         """`$switch`, `$cases`: the elements of one branch."""
+        content.needs.append(None)
         expression = self.terms.parsed(over, frame.file)
         block = content.maybe
         content.branches, content.fixed = True, False
@@ -336,8 +349,7 @@ class Objects:
                 self.fault("M407", frame, over, "$switch needs $cases", "write $cases: with the values below")
             content.failed = True
             return
-        with self.module.uncounted():
-            value = self.terms.value(expression, frame, block)
+        value = self.terms.value(expression, frame, block)
         if value is None:
             content.failed = True
             return
@@ -364,9 +376,8 @@ class Objects:
     def branch(self, child: YamlNode, want: Want, frame: Frame, block: Block, content: Content, target: str) -> None:
         """Elements of a branch; `X as TYPE` stands for a branch of its own."""
         if isinstance(child, YamlScalar):
-            child = YamlMap(
-                ((YamlScalar("$value", "plain", child.line, child.column), child),), child.line, child.column
-            )
+            key = YamlScalar("$value", "plain", child.line, child.column)
+            child = self.module.findings.like(YamlMap(((key, child),), child.line, child.column), child)
         if not isinstance(child, YamlMap):
             self.fault("M407", frame, child, "a branch is a map of elements")
             content.failed = True
@@ -394,6 +405,7 @@ class Objects:
         self, child: YamlNode, want: Want, frame: Frame, content: Content, target: str, empty: YamlNode | None
     ) -> None:
         """`$choice`: the first alternative that gives an element."""
+        content.needs.append(None)
         content.branches, content.fixed = True, False
         if not isinstance(child, YamlList) or not child.items:
             self.fault("M407", frame, child, "$choice is a list of alternatives", "begin each with '- '")

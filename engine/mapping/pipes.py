@@ -7,7 +7,7 @@ from typing import Protocol
 from engine.expression import Else, Expression, Literal, Path, Pipe, Variable
 from engine.mapping.frames import Frame
 from engine.mapping.functions import COMPILED, FUNCTIONS, BadValue, Function
-from engine.mapping.module import Module, Value
+from engine.mapping.module import Module, Value, united
 from engine.mapping.reads import Raw, Reads
 from engine.mapping.writer import Block
 
@@ -92,7 +92,7 @@ class Pipes:
             self.reads.see(raw)
             variable = self.module.name("v")
             block.line(f"{variable} = '' if {raw.code} == '\"\"' else {raw.code}")
-            return Value(variable, "text")
+            return Value(variable, "text", needs=raw.needs)
         return self.terms.value(pipe.source, frame, block, many or (function is not None and function.takes == "many"))
 
     def formatted(self, source: Expression, frame: Frame, block: Block) -> Value | None:
@@ -110,11 +110,11 @@ class Pipes:
             if right is None:
                 return None
             then.line(f"{variable} = {right.code}")
-            return Value(variable, "text", many=True)
+            return Value(variable, "text", many=True, needs=united([left.needs, right.needs]))
         value = self.terms.value(source, frame, block, True)
         if value is None or value.many:
             return value
-        return Value(f"[{value.code}]", "text", many=True)
+        return Value(f"[{value.code}]", "text", many=True, needs=value.needs)
 
     def joined(self, function: Function, source: Value, pipe: Pipe, frame: Frame, block: Block) -> Value | None:
         arguments = self.arguments(pipe, frame)
@@ -123,7 +123,7 @@ class Pipes:
         variable = self.module.name("v")
         listed = source.code if source.many else f"[{source.code}]"
         block.line(f"{variable} = {function.name}({', '.join([listed, *arguments])})")
-        return Value(variable, "text")
+        return Value(variable, "text", needs=source.needs)
 
     def arguments(self, pipe: Pipe, frame: Frame) -> list[str] | None:
         found: list[str] = []
@@ -200,7 +200,7 @@ class Pipes:
             loop.line(f"{variable} += {made.code}")
         else:
             loop.inside(f"if {made.present}:").line(f"{variable}.append({made.code})")
-        return Value(variable, made.shape, made.of, many=True)
+        return Value(variable, made.shape, made.of, many=True, needs=source.needs)
 
     def one(
         self, pipe: Pipe, function: Function | None, source: Value, since: int, frame: Frame, block: Block
@@ -217,7 +217,7 @@ class Pipes:
         if pipe.function in _TIMES:
             return self.timed(pipe.function, source, variable, since, frame, block)
         assert function is not None
-        result = Value(variable, function.gives, many=function.many)
+        result = Value(variable, function.gives, many=function.many, needs=source.needs)
         call = f"{self.called(function)}({', '.join([source.code, *arguments])})"
         if source.total and not function.fails:
             block.line(f"{variable} = {call}")
@@ -240,7 +240,7 @@ class Pipes:
         call = _TIMES[name].format(source.code)
         if name in ("date", "time"):
             self.guarded(variable, call, source, "''", since, frame, block)
-            return Value(variable, name)
+            return Value(variable, name, needs=source.needs)
         note = self.module.name("n")
         block.line(f"{variable} = ''")
         then = block.inside(f"if {source.code}:")
@@ -248,7 +248,7 @@ class Pipes:
         failed = then.inside("except BadTime as error:")
         failed.line(f"r.bad(error, {self.at(frame)}, {self.spot(since)}, {source.code})")
         then.inside("else:").inside(f"if {note}:").line(self.note(note, source, since, frame))
-        return Value(variable, name)
+        return Value(variable, name, needs=source.needs)
 
     def guarded(
         self, variable: str, call: str, source: Value, absent: str, since: int, frame: Frame, block: Block
@@ -285,12 +285,17 @@ class Pipes:
         variable = self.module.name("v")
         if pipe.function == "coding":
             call = f"r.unknown_coding({{table}}, {{code}}, {self.at(frame)}, {self.spot(since)}, {{concept}})"
-            return Value(source.code, "coding", f"{table.name}|{call}", total=source.total and gives, ensured=ensured)
+            return Value(source.code, "coding", f"{table.name}|{call}", total=source.total and gives, ensured=ensured, needs=source.needs)
         table_name = self.module.table(table.name, "code")
         block.line(f"{variable} = ''")
         then = block.inside(f"if {source.code}:")
-        then.line(f"{variable} = {table_name}.get({source.code})")
-        then.inside(f"if {variable} is None:").line(
-            f"{variable} = r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
+        unknown = f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
+        if table.silent:
+            then.line(f"{variable} = {table_name}.get({source.code}, '')")
+            then.line(f"if r.tables and not {variable}: {variable} = {unknown}")
+        else:
+            then.line(f"{variable} = {table_name}.get({source.code})")
+            then.line(f"if {variable} is None: {variable} = {unknown}")
+        return Value(
+            variable, "code", f"table {table.name}", total=source.total and gives, ensured=ensured, needs=source.needs
         )
-        return Value(variable, "code", f"table {table.name}", total=source.total and gives, ensured=ensured)

@@ -26,6 +26,7 @@ class Raw:
     template: set[tuple[int, int]] | None = None
     above: tuple[int, ...] = ()
     others: tuple[Raw, ...] = ()
+    needs: frozenset[str] | None = None
 
 
 class Reads:
@@ -84,19 +85,20 @@ class Reads:
         step = self.absolute(path.steps[0], frame) if len(path.steps) == 1 else path.steps[0]
         if len(path.steps) == 1 and step.name and step.field and step.pick is None:
             return self.field_text(step, frame, block, formatted)
+        if len(path.steps) == 1 and not step.name:
+            relative = self.relative(step, frame, block, False)
+            if relative is None:
+                return None
+            self.account(relative)
+            self.see(relative)
+            return Value(self.once(relative.code, block, formatted), TEXT, needs=relative.needs)
         raw = self.raw(path, frame, block)
         if raw is None:
             return None
         self.account(raw)
         self.see(raw)
-        if step.name == "" and not step.parts and len(path.steps) == 1:
-            # The item itself is not ours to change.
-            variable = self.module.name("v")
-            block.line(f"{variable} = {raw.code}")
-        else:
-            variable = raw.code
-        self.leaf(variable, block, formatted)
-        return Value(variable, TEXT)
+        self.leaf(raw.code, block, formatted)
+        return Value(raw.code, TEXT, needs=raw.needs)
 
     def field_text(self, step: Step, frame: Frame, block: Block, formatted: bool) -> Value | None:
         """The straight case: `PID-8`, `PID-5.2`, `PID-3.4.2`."""
@@ -108,12 +110,20 @@ class Reads:
             code = f"part({code}, {step.parts[0] - 1})"
         if len(step.parts) > 1:
             code = f"subpart({code}, {step.parts[1] - 1})"
-        variable = self.module.name("v")
-        block.line(f"{variable} = {code}")
-        self.leaf(variable, block, formatted)
         self.count(self.mark(step, False, step.parts or (1, 1)))
         self.module.seen.append(Seen(item, repr(self.suffix(step)), not self.module.counting))
-        return Value(variable, TEXT)
+        variable = self.once(code, block, formatted)
+        return Value(variable, TEXT, needs=frozenset({f"{fields}[{step.field}]"}))
+
+    def once(self, code: str, block: Block, formatted: bool) -> str:
+        """The variable that holds the text of a raw part, read where it was not read before."""
+        key = f"{code} formatted" if formatted else code
+        variable = block.value_of(key)
+        if variable is None:
+            variable = block.known[key] = self.module.name("v")
+            block.line(f"{variable} = {code}")
+            self.leaf(variable, block, formatted)
+        return variable
 
     def leaf(self, variable: str, block: Block, formatted: bool) -> None:
         """Text of a raw part, in place. A word of letters and digits is its own text."""
@@ -134,7 +144,7 @@ class Reads:
             block.line(f"{variable} = [{one} for {one} in [{made} for {one} in {raw.code}] if {one}]")
         else:
             block.line(f"{variable} = [{made} for {one} in {raw.code}]")
-        return Value(variable, TEXT, many=True)
+        return Value(variable, TEXT, many=True, needs=raw.needs)
 
     def account(self, raw: Raw, read: tuple[tuple[int, int], ...] = ()) -> None:
         """Count a raw part as read: its first leaf, or of a template the parts in `read`."""
@@ -210,7 +220,7 @@ class Reads:
         if many and not several:
             one, variable = variable, self.module.name("t")
             block.line(f"{variable} = [{one}] if {one} else []")
-        return Raw(variable, level, item, path, many, origin, None, step.parts)
+        return Raw(variable, level, item, path, many, origin, None, step.parts, needs=frozenset({field}))
 
     def picked(
         self, pick: Pick, step: Step, item: str, field: str, variable: str, frame: Frame, block: Block, many: bool
@@ -256,12 +266,15 @@ class Reads:
             if position == 0:
                 item.width = max(item.width, number)
             level = DEEPER[level]
-        block.line(f"{variable} = {code}")
         suffix = "".join(f".{part}" for part in step.parts)
+        first = f"{item.parts}[{step.parts[0] - 1}]" if step.parts else item.var
         if many:
-            one, variable = variable, self.module.name("t")
-            block.line(f"{variable} = [{one}] if {one} else []")
-        return Raw(variable, level, item.segment, item.path_code(suffix), many, item.origin, item.template, step.parts)
+            block.line(f"{variable} = [{code}] if {code} else []")
+            code = variable
+        return Raw(
+            code, level, item.segment, item.path_code(suffix), many, item.origin, item.template, step.parts,
+            needs=frozenset({first}),
+        )  # fmt: skip
 
     def split(self, item: Frame) -> str:
         """The parts of a text frame: split once, padded as far as anyone reads."""
@@ -306,13 +319,13 @@ class Reads:
         inner.line(f"{variable} += {raw.code}")
         origin = replace(raw.origin, which="all") if raw.origin and raw.origin.which == "first" and many else raw.origin
         if many:
-            return replace(raw, code=variable, origin=origin, segment="")
+            return replace(raw, code=variable, origin=origin, segment="", needs=None)
         inner.line(f"if {variable} and {item_code} is None: {item_code} = {at.var}")
         one = self.module.name("t")
         nothing = self.module.constant(f"missing({at.name!r})")
         block.line(f"{one} = {variable}[0] if {variable} else ''")
         block.line(f"if {item_code} is None: {item_code} = {nothing}")
-        return replace(raw, code=one, many=False, segment=item_code)
+        return replace(raw, code=one, many=False, segment=item_code, needs=None)
 
     # loops
 

@@ -65,6 +65,9 @@ class Run:
     keys: set[str] = field(default_factory=set)
     roots: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     nameless: set[str] = field(default_factory=set)
+    tables: bool = False
+    memo: dict[Any, Any] = field(default_factory=dict)
+    sender: object = None
     tracing: bool = False
     offset: str = ""
     namespace: str = ""

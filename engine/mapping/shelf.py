@@ -65,10 +65,12 @@ class Er7Mapping:
         run = Run(
             document,
             context,
-            grouped(document, program.groups),
+            grouped(document, program.message),
             self.zone(context.time_zone or self.sources.time_zone),
             program.strict,
             paths.bound(document.separators),
+            tables=bool(context.tables),
+            sender=object() if context.tables else (context.namespace, document.offset, context.time_zone),
             tracing=program is self._traced,
             offset=document.offset,
             namespace=context.namespace or "urn:x-budstikke:unknown",

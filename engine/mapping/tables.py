@@ -49,6 +49,11 @@ class Table:
     stated: bool = False
 
     @property
+    def silent(self) -> bool:
+        """Nothing comes of an unknown code, not even a word."""
+        return not self.level and not self.keep and self.fallback is None
+
+    @property
     def total(self) -> bool:
         """It gives something for every code, or refuses the message."""
         return self.keep or self.fallback is not None or (self.stated and self.level == "error")

@@ -14,6 +14,9 @@ from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
 
+_IMPERSONAL = frozenset({"CodeableConcept", "Coding", "Quantity", "Organization"})
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """One generated function: its name, what it gives, what it reads of its argument."""
@@ -41,7 +44,7 @@ class Templates:
         if raw is None:
             return None
         extra = self.extras(expression, frame)
-        made = None if extra is None else self.function(expression, raw.level, identity=False)
+        made = None if extra is None else self.function(expression, raw.level, False, len(frame.chain()) > 1)
         if made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -56,14 +59,14 @@ class Templates:
                 f"{variable} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra}) if {raw.code} else {made.value.absent}"
             )
         value = made.value
-        return Value(variable, value.shape, value.of, many=raw.many, sure=value.sure)
+        return Value(variable, value.shape, value.of, many=raw.many, sure=value.sure, needs=raw.needs)
 
     def identity(self, expression: As, frame: Frame, block: Block) -> tuple[str, str] | None:
         """Python names of system and value of the Identifier that the template makes."""
         expression = self.resolved(expression, frame)
         raw = self.terms.raw(expression.source, frame, block)
         extra = self.extras(expression, frame) if raw is not None else None
-        made = None if raw is None or extra is None else self.function(expression, raw.level, identity=True)
+        made = None if raw is None or extra is None else self.function(expression, raw.level, True, len(frame.chain()) > 1)
         if raw is None or made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -97,7 +100,7 @@ class Templates:
                 found += f", {value.code}"
         return found
 
-    def function(self, expression: As, level: Level, identity: bool) -> Made | None:
+    def function(self, expression: As, level: Level, identity: bool, often: bool) -> Made | None:
         """The function for this use of a template, written now if it is new."""
         types = self.module.sources.types
         defined = types.get(expression.type)
@@ -108,7 +111,7 @@ class Templates:
             )
             return None
         bindings = tuple((key, b.text if isinstance(b, Literal) else None) for key, b in expression.bindings)
-        key = (expression.type, level, expression.part, bindings, identity)
+        key = (expression.type, level, expression.part, bindings, identity, often)
         if key not in self.made:
             if expression.type in self.open:
                 self.fault(expression.column, f"type '{expression.type}' uses itself")
@@ -117,7 +120,7 @@ class Templates:
             before = (self.module.leaf, self.module.label, self.module.seen, self.module.counting)
             self.module.seen, self.module.counting = [], True
             self.open.append(expression.type)
-            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity)
+            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity, often)
             self.open.pop()
             self.module.leaf, self.module.label, self.module.seen, self.module.counting = before
         return self.made[key]
@@ -130,6 +133,7 @@ class Templates:
         level: Level,
         bindings: tuple[tuple[str, str | None], ...],
         identity: bool,
+        often: bool,
     ) -> Made | None:
         parameters = [key for key, text in bindings if text is None]
         name = self.module.name(
@@ -137,6 +141,10 @@ class Templates:
         )
         function = Block()
         body = function.inside(f"def {name}({', '.join(['r', 't', 's', 'w', *parameters])}):")
+        target, chosen = self.target(expression, defined, node)
+        if chosen is None:
+            return None
+        keep = self.remembered(name, target, identity, often, parameters, body)
         body.line("d = r.document")
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
         for parameter, text in bindings:
@@ -144,9 +152,6 @@ class Templates:
             frame.variables[parameter] = value
         for free in _free(node) - set(frame.variables):
             frame.variables[free] = Value("''", "text")
-        target, chosen = self.target(expression, defined, node)
-        if chosen is None:
-            return None
         chosen = self.overridden(expression, chosen, target, frame)
         if identity:
             value = self.pair(expression, chosen, target, frame, body)
@@ -156,11 +161,36 @@ class Templates:
             value = self.module.nodes.node(chosen, Want("", expression.type), frame, body)
         if value is None:
             return None
-        if not identity:
-            body.line(f"return {value.code}")
+        if keep:
+            body.line(f"{keep} = {value.code}")
+        body.line(f"return {value.code}")
         self.module.functions.add(function)
         assert frame.template is not None
         return Made(name, value, frozenset(frame.template))
+
+    def remembered(
+        self, name: str, target: str, identity: bool, often: bool, parameters: list[str], body: Block
+    ) -> str:
+        """Look for what the same text gave before; the place to keep it, or "" where it is not kept.
+
+        Codes and units are kept from message to message, a bounded number; what may name a person only within one
+        message, and only where a loop makes it likely to come again. What gave an issue is made anew each time.
+        """
+        if self.module.trace:
+            return ""
+        further = "".join(f", {one}" for one in parameters)
+        if target in _IMPERSONAL and not identity:
+            self.module.top.line(f"M_{name} = Kept()")
+            kept, key = f"M_{name}", f"(t, r.sender{further})"
+        elif often:
+            kept, key = "r.memo", f"({name!r}, t{further})"
+        else:
+            return ""
+        body.line(f"key = {key}")
+        body.line(f"found = {kept}.get(key)")
+        body.line("if found is not None: return found")
+        body.line("told = len(r.issues)")
+        return f"if told == len(r.issues) and E not in t: {kept}[key]"
 
     def target(self, expression: As, defined: Defined, node: YamlMap) -> tuple[str, YamlNode | None]:
         """FHIR type and rules of the template, or of the one element asked for; "" for text."""
@@ -224,8 +254,7 @@ class Templates:
                 found = self.identity(inner, frame, body)
                 if found is None:
                     return None
-                body.line(f"return {found[0]}, {found[1]}")
-                return Value("", "text")
+                return Value(f"({found[0]}, {found[1]})", "text")
         if target != "Identifier" or not isinstance(node, YamlMap) or node.get("value") is None:
             self.fault(expression.column, "an identity needs an Identifier with a value", "write PID-3 as CX")
             return None
@@ -235,9 +264,7 @@ class Templates:
         made = self.module.nodes.node(only, Want("Identifier", "Identifier"), frame, body)
         if made is None:
             return None
-        body.line(f"if not {made.code}: return '', ''")
-        body.line(f"return {made.code}.get('system', ''), {made.code}.get('value', '')")
-        return Value("", "text")
+        return Value(f"(({made.code}.get('system', ''), {made.code}.get('value', '')) if {made.code} else ('', ''))", "text")
 
 
 def _python(name: str) -> str:

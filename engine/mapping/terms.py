@@ -26,7 +26,7 @@ from engine.expression import (
 from engine.expression.parser import parse
 from engine.mapping.frames import Frame, segment, segments
 from engine.mapping.functions import CALLS
-from engine.mapping.module import Module, Value
+from engine.mapping.module import Module, Value, united
 from engine.mapping.pipes import Pipes
 from engine.mapping.reads import Raw, Reads
 from engine.mapping.writer import Block
@@ -185,14 +185,16 @@ class Terms:
             self.fault(expression.column, "join() begins with the text between", "write join(' ', .1, .2)")
             return None
         parts: list[str] = []
+        needs: list[frozenset[str] | None] = []
         for argument in expression.arguments[1:]:
             value = self.value(argument, frame, block, many=True)
             if value is None:
                 return None
             parts.append(f"*{value.code}" if value.many else value.code)
+            needs.append(value.needs)
         variable = self.module.name("v")
         block.line(f"{variable} = join(({', '.join(parts)},), {expression.arguments[0].text!r})")
-        return Value(variable, "text")
+        return Value(variable, "text", needs=united(needs))
 
     def otherwise(self, expression: Else, frame: Frame, block: Block, many: bool) -> Value | None:
         """`left else right`."""
@@ -225,9 +227,8 @@ class Terms:
         then.line(f"{variable} = {right.code}")
         shape = left.shape if left.shape == right.shape else "text"
         same = left.of if left.of == right.of else ""
-        return Value(
-            variable, shape, same, many=left.many or right.many, total=right.total, sure=left.sure & right.sure
-        )
+        many, needs = left.many or right.many, united([left.needs, right.needs])
+        return Value(variable, shape, same, many, total=right.total, sure=left.sure & right.sure, needs=needs)
 
     # raw parts, for `as TYPE` and for functions of raw text
 
@@ -258,7 +259,8 @@ class Terms:
             then.line(f"{variable} = {right.code}")
             then.line(f"{item}, {path} = {right.segment}, {right.path}")
             others = (*right.others, left)
-            return replace(right, code=variable, segment=item, path=path, many=False, others=others)
+            needs = united([left.needs, right.needs])
+            return replace(right, code=variable, segment=item, path=path, many=False, others=others, needs=needs)
         self.fault(expression.column, "'as' and functions of raw text follow a path", "write the path before them")
         return None
 
@@ -266,6 +268,9 @@ class Terms:
 
     def condition(self, expression: Expression, frame: Frame, block: Block) -> str:
         """Python test. Reads in it decide; they do not count as carried over."""
+        # In a template the condition decides how the value is written: there it reads.
+        if frame.in_template():
+            return self.test(expression, frame, block)
         with self.module.uncounted():
             return self.test(expression, frame, block)
 
@@ -290,6 +295,23 @@ class Terms:
             case _:
                 value = self.value(expression, frame, block)
                 return "False" if value is None else f"({value.present})"
+
+    def positive(self, expression: Expression | None, frame: Frame) -> frozenset[str] | None:
+        """Raw texts of which one must be there for a condition to hold; None where it may hold without."""
+        match expression:
+            case And(left=left, right=right):
+                return self.positive(left, frame) or self.positive(right, frame)
+            case Or(left=left, right=right):
+                return united([self.positive(left, frame), self.positive(right, frame)])
+            case Compare(left=left, right=Literal(text=text), equal=True) if text:
+                return self.positive(left, frame)
+            case In(item=item, values=values, negated=False) if "" not in values:
+                return self.positive(item, frame)
+            case Path(steps=(step,)):
+                step = self.reads.absolute(step, frame)
+                if step.name and step.field:
+                    return frozenset({f"{segment(self.module, frame, step.name, step.field)[1]}[{step.field}]"})
+        return None
 
     def text(self, expression: Expression, frame: Frame, block: Block) -> str:
         value = self.value(expression, frame, block)

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.mapping.runtime import Rule, Run
 from engine.standards.hl7v2.er7 import Segment
+
+_MOST_KEPT = 2048
+
+
+class Kept(dict[Any, Any]):
+    """What templates made of codes and units, for the next message: bounded, and begun anew when full."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        super().__setitem__(key, value)
 
 
 def as_code(text: str) -> str:

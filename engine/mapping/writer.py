@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterator
 from engine.standards.fhir import Decimal
 
 
+_MOST_NEEDS = 4
+_LEAST_LINES = 4
+
+
 class Block:
     """Lines of one depth and the blocks inside them, in order."""
 
-    def __init__(self, depth: int = 0) -> None:
+    def __init__(self, depth: int = 0, outer: Block | None = None) -> None:
         self.depth = depth
+        self.outer = outer
+        self.known: dict[str, str] = {}
         self.parts: list[str | Block | Callable[[], str]] = []
 
     def line(self, text: str) -> None:
@@ -24,19 +30,41 @@ class Block:
     def inside(self, opening: str) -> Block:
         """A deeper block under an opening line (`if x:`)."""
         self.parts.append(opening)
-        block = Block(self.depth + 1)
+        block = Block(self.depth + 1, self)
         self.parts.append(block)
         return block
 
     def here(self) -> Block:
         """A block of the same depth that can be filled later."""
-        block = Block(self.depth)
+        block = Block(self.depth, self)
         self.parts.append(block)
         return block
 
+    def buffer(self) -> Block:
+        """A block that is written now and added (or dropped) later; it knows what is known here."""
+        return Block(self.depth, self)
+
+    def guarded(self, block: Block, needs: frozenset[str] | None) -> None:
+        """A buffer's content, under a test that there is anything for it where that is worth it."""
+        if needs is None or len(needs) > _MOST_NEEDS or len(block.parts) < _LEAST_LINES:
+            self.add(block)
+            return
+        block.shift(1)
+        self.inside(f"if {' or '.join(sorted(needs))}:").parts.append(block)
+
+    def value_of(self, code: str) -> str | None:
+        """The variable that holds what this code reads, where it was read on every way here."""
+        block: Block | None = self
+        while block is not None:
+            if code in block.known:
+                return block.known[code]
+            block = block.outer
+        return None
+
     def add(self, block: Block) -> None:
-        """Another block's content, at this place."""
+        """A buffer's content, at this place; what it read is known from here on."""
         self.parts.append(block)
+        self.known.update(block.known)
 
     def shift(self, steps: int) -> None:
         """This block and all inside it deeper by some steps."""

@@ -18,6 +18,10 @@ from engine.standards.hl7v2.separators import Separators
 _NEVER = "\x00"
 """Stands for a separator the message does not have; the reader lets no NUL through."""
 
+_LONGEST_KNOWN = 40
+_MOST_KNOWN = 4096
+"""Short texts that needed a second look are remembered: numbers, units and times come again and again."""
+
 _CONTROLS = dict.fromkeys(c for c in (*range(32), 127) if c not in (9, 10, 13))
 
 Leaf = Callable[[str, Er7Document], str]
@@ -73,6 +77,7 @@ def bound(separators: Separators) -> dict[str, object]:
         "R": repetition,
         "C": component,
         "S": subcomponent,
+        "E": separators.escape or _NEVER,
         "leaf": leaf,
         "formatted": formatted,
         "part": part,
@@ -84,6 +89,8 @@ def bound(separators: Separators) -> dict[str, object]:
 
 
 def _leaves(repetition: str, component: str, subcomponent: str, escape: str) -> tuple[Leaf, Leaf]:
+    known: dict[str, str] = {}
+
     def plain(text: str) -> str:
         if repetition in text:
             text = text[: text.index(repetition)]
@@ -94,12 +101,22 @@ def _leaves(repetition: str, component: str, subcomponent: str, escape: str) -> 
         return "" if text == NULL else text
 
     def leaf(text: str, document: Er7Document) -> str:
-        text = plain(text)
-        if escape in text:
-            text = document.unescape(text)
-        if not text.isprintable():
-            text = text.translate(_CONTROLS)
-        return text.strip()
+        found = known.get(text)
+        if found is not None:
+            return found
+        value = plain(text)
+        # What an escape sequence means may depend on the message's character set.
+        escaped = escape in value
+        if escaped:
+            value = document.unescape(value)
+        if not value.isprintable():
+            value = value.translate(_CONTROLS)
+        value = value.strip()
+        if len(text) <= _LONGEST_KNOWN and not escaped:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[text] = value
+        return value
 
     def formatted(text: str, document: Er7Document) -> str:
         text = plain(text)
