@@ -5,7 +5,6 @@ Wall time is an `int`, microseconds since 1970-01-01T00:00:00Z. Durations are se
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -68,8 +67,12 @@ def as_datetime(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
-def uuid7(micros: int, entropy: Callable[[int], bytes] = os.urandom) -> str:
-    """A UUID version 7 for a wall time: sorts by time, text form in lower case. RFC 9562, 5.7."""
+def uuid7(micros: int, entropy: Callable[[int], bytes] = random.randbytes) -> str:
+    """A UUID version 7 for a wall time: sorts by time, text form in lower case. RFC 9562, 5.7.
+
+    Why not the system's entropy each time: an id is no secret, and the call gives the interpreter lock away. This one
+    is seeded by the system, and anew in a forked child.
+    """
     tail = int.from_bytes(entropy(10), "big")
     bits = ((micros // 1000) & ((1 << 48) - 1)) << 80 | 7 << 76 | ((tail >> 62) & 0xFFF) << 64
     bits |= 0b10 << 62 | (tail & ((1 << 62) - 1))

@@ -33,10 +33,17 @@ TEXTS = {
 """Our codes with their words and HL7 table 0357 code (205 duplicate key, 207 application internal error)."""
 
 
+_ACCEPTED = Answer(AnswerKind.ACCEPT)
+_COMMITTED = Answer(AnswerKind.ACCEPT, commit=True)
+
+
 def accepted(envelope: Envelope | None, issues: tuple[Issue, ...] = ()) -> Answer:
     """The positive answer; in enhanced mode the commit acknowledgement. Warnings ride along."""
+    commit = _form(envelope, AnswerKind.ACCEPT) == "commit"
+    if not issues:
+        return _COMMITTED if commit else _ACCEPTED
     told = tuple(issue for issue in issues if issue.severity is Severity.WARNING)
-    return Answer(AnswerKind.ACCEPT, told, commit=_form(envelope, AnswerKind.ACCEPT) == "commit")
+    return Answer(AnswerKind.ACCEPT, told, commit=commit)
 
 
 def refused(envelope: Envelope | None, issues: tuple[Issue, ...], reject: bool) -> Answer:

@@ -60,7 +60,7 @@ def judge(received: Received, plan: Plan) -> Verdict:
         if plan.accept_only is not None and not plan.accept_only(document):
             row = VerdictRow(plan.revision, "filtered", plan.otherwise or "not taken by this channel", notes)
             answer = answers.accepted(envelope)
-            return Verdict(row, answer, envelope, _identity(document, envelope, plan), sha256=sha256)
+            return Verdict(row, answer, envelope, _identity(envelope, plan, document), sha256=sha256)
         return _route(received, plan, document, envelope, notes, sha256)
     except _Refusal as refusal:
         row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
@@ -75,12 +75,12 @@ def peek(received: Received, plan: Plan) -> Verdict:
     """Only what `ack.after: stored` needs: readable, who, which id. The router judges the rest later."""
     sha256 = hashlib.sha256(received.raw).digest()
     try:
-        document, envelope = _read(received, plan)
+        document, envelope = _read(received, plan) if plan.dedup else (None, _peeked(received, plan))
     except _Refusal as refusal:
         row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
         answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject))
         return Verdict(row, answer, sha256=sha256)
-    identity = _identity(document, envelope, plan)
+    identity = _identity(envelope, plan, document)
     return Verdict(None, answers.accepted(envelope), envelope, identity, sha256=sha256)
 
 
@@ -100,6 +100,21 @@ def _read(received: Received, plan: Plan) -> tuple[Document, Envelope]:
         envelope = plan.standard.envelope(document)
     except InvalidMessage as error:
         raise _Refusal((answers.issue_of(error),), error.code, error.reject) from None
+    _admit(envelope, plan)
+    return document, envelope
+
+
+def _peeked(received: Received, plan: Plan) -> Envelope:
+    try:
+        envelope = plan.standard.peek(received.raw, plan.charset)
+    except InvalidMessage as error:
+        raise _Refusal((answers.issue_of(error),), error.code, error.reject) from None
+    _admit(envelope, plan)
+    return envelope
+
+
+def _admit(envelope: Envelope, plan: Plan) -> None:
+    """Whether this channel takes messages of this sender and processing id at all."""
     if plan.senders and not any(_is(envelope, *sender) for sender in plan.senders):
         text = "the sender is not one that this channel takes messages from"
         issue = Issue(Severity.ERROR, "gate.sender", text, place="MSH[1]-4[1]", standard_code="204")
@@ -108,7 +123,6 @@ def _read(received: Received, plan: Plan) -> tuple[Document, Envelope]:
         text = "processing id not taken by this channel"
         issue = Issue(Severity.ERROR, "gate.processing", text, place="MSH[1]-11[1]", standard_code="202")
         raise _Refusal((issue,), "gate.processing", reject=True)
-    return document, envelope
 
 
 def _is(envelope: Envelope, application: str, facility: str) -> bool:
@@ -173,7 +187,7 @@ def _chosen(plan: Plan, document: Document) -> list[Target]:
 def _route(
     received: Received, plan: Plan, document: Document, envelope: Envelope, notes: tuple[Issue, ...], sha256: bytes
 ) -> Verdict:
-    identity = _identity(document, envelope, plan)
+    identity = _identity(envelope, plan, document)
     targets = _chosen(plan, document)
     if not targets:
         state = "quarantined" if plan.unmatched == "quarantine" else "filtered"
@@ -268,9 +282,9 @@ def _keys(document: Document, envelope: Envelope, plan: Plan) -> tuple[int, ...]
     return tuple(sorted(keys)) or (hash_of(plan.keyring, "sender" + SEPARATOR + envelope.sender.identifier),)
 
 
-def _identity(document: Document, envelope: Envelope, plan: Plan) -> bytes:
-    """The keyed hash that a repeat of this message would have too (decision 9)."""
-    if plan.dedup:
+def _identity(envelope: Envelope, plan: Plan, document: Document | None = None) -> bytes:
+    """The keyed hash that a repeat of this message would have too (decision 9); of a document where `dedup` is set."""
+    if plan.dedup and document is not None:
         parts = [value(document) for value in plan.dedup]
     else:
         parts = [envelope.sender.system, envelope.sender.identifier, envelope.message_id]

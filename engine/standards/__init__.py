@@ -73,6 +73,13 @@ class Standard(Protocol):
         """Who, to whom, what, when. Raises: InvalidMessage when type or message id is missing."""
         ...
 
+    def peek(self, raw: bytes, charset: Charset) -> Envelope:
+        """`envelope(decode(raw, charset))`, the same values and errors, without reading further than it must.
+
+        Why: `ack.after: stored` answers from the envelope alone. Raises: InvalidMessage.
+        """
+        ...
+
     def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
         """The answer to `raw`, also when `raw` cannot be decoded: with what can be read of its header.
 

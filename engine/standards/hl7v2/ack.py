@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import time
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.errors import InvalidMessage
 from engine.message import Answer, AnswerKind, Issue, Severity
@@ -22,9 +23,10 @@ from engine.standards.hl7v2.envelope import Header, header
 from engine.standards.hl7v2.escapes import escape
 from engine.standards.hl7v2.separators import USUAL, Separators, separators_of
 
-_CODES = {AnswerKind.ACCEPT: b"A", AnswerKind.ERROR: b"E", AnswerKind.REJECT: b"R"}
+_CODES = {AnswerKind.ACCEPT: "A", AnswerKind.ERROR: "E", AnswerKind.REJECT: "R"}
 _SEVERITIES = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.NOTE: "I"}
 _MOST_ISSUES = 100
+_MOST_REMEMBERED = 1_000
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?")
 _DEFAULT_VERSION = b"2.5.1"
 
@@ -59,45 +61,71 @@ def acknowledge(raw: bytes, answer: Answer, control_id: str, micros: int) -> byt
         reply = acknowledge(narrow, answer, control_id, micros)
         return mark + reply.decode("utf-8", "replace").encode(codec) if reply else b""
     theirs = header(raw) or Header(b"|", [b"MSH", b"|", b"^~\\&"] + [b""] * 19)
-    separators = _separators(theirs.fields[1], theirs.fields[2])
+    fields = theirs.fields
+    stable = (*fields[1:7], fields[9], fields[11], fields[12], fields[18])
+    frame = _frame(stable) if sum(map(len, stable)) < _MOST_REMEMBERED else _frame.__wrapped__(stable)
+    if fields[9][:3].upper() in (b"ACK", b"MCF"):
+        return b""
+    return _written(frame, fields[10], answer, control_id, micros)
+
+
+class _Frame(NamedTuple):
+    """What the answers to one sender have in common: MSH up to its time, up to its id, and from there on."""
+
+    separators: Separators
+    version: bytes
+    codec: str
+    start: bytes
+    middle: bytes
+    end: bytes
+
+
+@lru_cache(maxsize=512)
+def _frame(stable: tuple[bytes, ...]) -> _Frame:
+    """MSH of the answers, from MSH-1 to MSH-6, MSH-9, MSH-11, MSH-12 and MSH-18 of theirs. Remembered: most repeat."""
+    bar, encoding, application, facility, to_application, to_facility, type_, processing, stated, charset = stable
+    separators = _separators(bar, encoding)
     if separators is None:
         # Encoding characters that separate nothing: the fields can be told apart all the same.
-        usual = [mark for mark in USUAL[1:5] if mark.encode() != theirs.separator]
-        separators = Separators(theirs.separator.decode(), *(usual if len(usual) == 4 else "!@%*"))
-        theirs.fields[2] = "".join(separators[1:5]).encode()
-    if theirs.fields[9][:3].upper() in (b"ACK", b"MCF"):
-        return b""
-    return _written(theirs, separators, answer, control_id, micros)
-
-
-def _written(theirs: Header, separators: Separators, answer: Answer, control_id: str, micros: int) -> bytes:
-    fields, bar = theirs.fields, theirs.separator
+        usual = [mark for mark in USUAL[1:5] if mark.encode() != bar]
+        separators = Separators(bar.decode(), *(usual if len(usual) == 4 else "!@%*"))
+        encoding = "".join(separators[1:5]).encode()
     component = separators.component.encode()
-    version = fields[12].split(component, 1)[0].strip() or _DEFAULT_VERSION
-    kind = fields[9].split(component, 2)
+    version = stated.split(component, 1)[0].strip() or _DEFAULT_VERSION
+    kind = type_.split(component, 2)
     event = kind[1].strip() if len(kind) > 1 else b""
-    type_ = component.join((b"ACK", event, b"ACK")) if event and version >= b"2.4" else b"ACK"
-    codec = codec_named(fields[18].decode("ascii", "replace")) or "utf-8"
-    msh = [
-        b"MSH", fields[2], fields[5], fields[6], fields[3], fields[4], _stamp(micros // 1_000_000), b"", type_,
-        escape(control_id, separators).encode(codec, "replace"), fields[11] or b"P", fields[12] or version,
-    ]  # fmt: skip
-    if fields[18]:
-        msh += [b"", b"", b"", b"", b"", fields[18]]
-    msa = [b"MSA", (b"C" if answer.commit else b"A") + _CODES[answer.kind], fields[10]]
-    lines = [bar.join(msh), b""]
+    own = component.join((b"ACK", event, b"ACK")) if event and version >= b"2.4" else b"ACK"
+    end = [b"", processing or b"P", stated or version]
+    if charset:
+        end += [b"", b"", b"", b"", b"", charset]
+    return _Frame(
+        separators,
+        version,
+        codec_named(charset.decode("ascii", "replace")) or "utf-8",
+        bar.join((b"MSH", encoding, to_application, to_facility, application, facility, b"")),
+        bar.join((b"", b"", own, b"")),
+        bar.join(end),
+    )
+
+
+def _written(frame: _Frame, message_id: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
+    separators, version, codec, start, middle, end = frame
+    bar = separators.field
+    own_id = control_id if control_id.isalnum() else escape(control_id, separators)
+    msh = start + _stamp(micros // 1_000_000) + middle + own_id.encode(codec, "replace") + end
+    msa = (f"MSA{bar}C" if answer.commit else f"MSA{bar}A") + _CODES[answer.kind] + bar
     issues = answer.issues[:_MOST_ISSUES] or _stated(answer)
+    lines = [msh, msa.encode() + message_id]
     if version >= b"2.5":
         lines += [_err(issue, separators).encode(codec, "replace") for issue in issues]
     else:
         text = answer.text or next((issue.text for issue in issues), "")
         if text:
-            msa.append(escape(text[:80], separators).encode(codec, "replace"))
+            lines[1] += (bar + escape(text[:80], separators)).encode(codec, "replace")
         located = [_err_before_2_5(issue, separators) for issue in issues]
         if located:
             repetition = separators.repetition or "~"
-            lines.append(("ERR" + separators.field + repetition.join(located)).encode(codec, "replace"))
-    lines[1] = bar.join(msa)
+            lines.append(("ERR" + bar + repetition.join(located)).encode(codec, "replace"))
     lines.append(b"")
     return b"\r".join(lines)
 

@@ -5,13 +5,21 @@ HL7 v2.5.1, 2.15.9.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from engine.errors import InvalidMessage
 from engine.message import Envelope, Party
-from engine.standards.hl7v2.er7 import Er7Document
+from engine.standards import Charset
+from engine.standards.hl7v2.er7 import Er7Document, read, text_of
+from engine.standards.hl7v2.escapes import unescape
+from engine.standards.hl7v2.lines import names_segment
+from engine.standards.hl7v2.separators import USUAL, Separators
 
 _MOST_HEADER_BYTES = 65_536
+_MOST_PEEKED = 131_072
+_MOST_REMEMBERED = 1_000
+_USUAL_START = b"MSH|^~\\&|"
 _LEADING = b"\x00\x0b\x1a\x1c \t\r\n\x0c\xef\xbb\xbf"
 
 
@@ -55,27 +63,69 @@ def envelope_of(document: Er7Document) -> Envelope:
 
     Raises: InvalidMessage when MSH-9 or MSH-10 is empty.
     """
-    fields = document.segments[0].fields
+    return _envelope(document.segments[0].fields, document.separators, document.charset)
+
+
+def peek(raw: bytes, charset: Charset) -> Envelope:
+    """The envelope of a message that is not read further. Raises: InvalidMessage, as reading it would.
+
+    Why: the answer after storing needs no more, and reading is half its cost. Whatever could make the header anything
+    but the text up to the first CR is read whole.
+    """
+    if not raw.startswith(_USUAL_START) or b"\n" in raw or len(raw) > _MOST_PEEKED:
+        return envelope_of(read(raw, charset))
+    text, codec = text_of(raw, charset, [])
+    end = text.find("\r")
+    following = text[end + 1 : end + 5]
+    if following and end >= 0 and not (following[3:] == "|" and following.isupper() and names_segment(following[:3])):
+        return envelope_of(read(raw, charset))
+    fields = (text[:end] if end >= 0 else text).split("|", 21)
+    fields.insert(1, "|")
+    return _envelope(fields, USUAL, codec)
+
+
+def _envelope(fields: list[str], separators: Separators, charset: str) -> Envelope:
     if len(fields) < 21:
         fields = fields + [""] * (21 - len(fields))
-    kind, event = _component(document, fields[9], 1), _component(document, fields[9], 2)
-    if not kind:
+    stable = fields[3], fields[4], fields[5], fields[6], fields[9], fields[11], fields[12], fields[15], fields[16]
+    read_once = _stable if sum(map(len, stable)) < _MOST_REMEMBERED else _stable.__wrapped__
+    type_, version, sender, receiver, processing, accept_ack, application_ack = read_once(stable, separators, charset)
+    if not type_:
         raise _missing("the message type is missing", 9)
-    message_id = document.unescape(fields[10]).strip()
+    message_id = unescape(fields[10], separators, charset).strip()
     if not message_id:
         raise _missing("the message control id is missing", 10)
     return Envelope(
-        standard="hl7v2",
-        message_id=message_id,
-        type=f"{kind}^{event}" if event else kind,
-        version=_component(document, fields[12], 1),
-        sender=_party(document, fields[3], fields[4]),
-        receiver=_party(document, fields[5], fields[6]),
-        sent=_component(document, fields[7], 1),
-        processing=_component(document, fields[11], 1),
-        charset=document.charset,
-        accept_ack=fields[15].strip(),
-        application_ack=fields[16].strip(),
+        "hl7v2",
+        message_id,
+        type_,
+        version,
+        sender,
+        receiver,
+        _component(fields[7], 1, separators, charset),
+        "",
+        processing,
+        charset,
+        accept_ack,
+        application_ack,
+    )
+
+
+@lru_cache(maxsize=512)
+def _stable(
+    fields: tuple[str, ...], separators: Separators, charset: str
+) -> tuple[str, str, Party, Party, str, str, str]:
+    """What one sender's messages of one type have in common: looked up instead of read again for each of them."""
+    application, facility, to_application, to_facility, type_, processing, version, accept, application_accept = fields
+    kind, event = (_component(type_, number, separators, charset) for number in (1, 2))
+    return (
+        f"{kind}^{event}" if kind and event else kind,
+        _component(version, 1, separators, charset),
+        _party(application, facility, separators, charset),
+        _party(to_application, to_facility, separators, charset),
+        _component(processing, 1, separators, charset),
+        accept.strip(),
+        application_accept.strip(),
     )
 
 
@@ -83,19 +133,18 @@ def _missing(text: str, field: int) -> InvalidMessage:
     return InvalidMessage(text, code="hl7.required", place=f"MSH[1]-{field}", reject=True, standard_code="101")
 
 
-def _party(document: Er7Document, application: str, facility: str) -> Party:
-    name = _component(document, application, 1)
-    stated = facility if facility.strip(document.separators.component + ' "') else application
-    identifier, system = _component(document, stated, 1), _component(document, stated, 2)
+def _party(application: str, facility: str, separators: Separators, charset: str) -> Party:
+    name = _component(application, 1, separators, charset)
+    stated = facility if facility.strip(separators.component + ' "') else application
+    identifier, system = (_component(stated, number, separators, charset) for number in (1, 2))
     return Party(identifier or system, system if identifier else "", name)
 
 
-def _component(document: Er7Document, field: str, number: int) -> str:
+def _component(field: str, number: int, separators: Separators, charset: str) -> str:
     """Text of a component of the first repetition, its first sub-component; null and blanks are empty."""
     if field.isalnum():
         # No separator, escape or blank can be in it.
         return field if number == 1 else ""
-    separators = document.separators
     if separators.repetition:
         field = field.split(separators.repetition, 1)[0]
     parts = field.split(separators.component, number) if separators.component else [field]
@@ -104,5 +153,5 @@ def _component(document: Er7Document, field: str, number: int) -> str:
     part = parts[number - 1]
     if separators.subcomponent:
         part = part.split(separators.subcomponent, 1)[0]
-    text = document.unescape(part).strip()
+    text = unescape(part, separators, charset).strip()
     return "" if text == '""' else text

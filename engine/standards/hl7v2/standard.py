@@ -8,7 +8,7 @@ from engine.message import Answer, Envelope, Issue
 from engine.standards import Charset, Document, Unit
 from engine.standards.hl7v2.ack import acknowledge
 from engine.standards.hl7v2.conformance import conformance
-from engine.standards.hl7v2.envelope import envelope_of
+from engine.standards.hl7v2.envelope import envelope_of, peek
 from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Er7Document, Segment, read
 from engine.standards.hl7v2.split import split
 
@@ -30,6 +30,9 @@ class Hl7v2:
 
     def envelope(self, document: Document) -> Envelope:
         return envelope_of(_er7(document))
+
+    def peek(self, raw: bytes, charset: Charset) -> Envelope:
+        return peek(raw, charset)
 
     def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
         return acknowledge(raw, answer, control_id, micros)
