@@ -112,7 +112,9 @@ def opened(file: Path, id: str) -> tuple[Er7Mapping, Er7Document, bytes]:
 def context_of(mapping: Er7Mapping, document: Er7Document, received: int) -> Context:
     envelope = envelope_of(document)
     sender = envelope.sender.identifier or "unknown"
-    return Context(envelope, received, mapping.sources.time_zone or "Europe/Oslo", "urn:x-budstikke:" + "".join(sender.split()))
+    return Context(
+        envelope, received, mapping.sources.time_zone or "Europe/Oslo", "urn:x-budstikke:" + "".join(sender.split())
+    )
 
 
 def told(issues: list[Issue]) -> None:
@@ -123,7 +125,12 @@ def told(issues: list[Issue]) -> None:
 
 
 @app.command()
-def run(file: File, mapping: Id = "", received: Received = _RECEIVED, original: Annotated[bool, typer.Option("--original", help="with the message as DocumentReference")] = False) -> None:
+def run(
+    file: File,
+    mapping: Id = "",
+    received: Received = _RECEIVED,
+    original: Annotated[bool, typer.Option("--original", help="with the message as DocumentReference")] = False,
+) -> None:
     """Map one message and print its Bundle; issues go to standard error. Exit code 0 mapped, 1 refused, 2 wrong use.
 
     Example: budstikke map run samples/hl7v2/adt_a01.hl7
@@ -220,7 +227,9 @@ def show(
 
 
 @app.command()
-def test(ids: Annotated[list[str] | None, typer.Argument(help="mapping ids; default: all")] = None, as_json: Json = False) -> None:
+def test(
+    ids: Annotated[list[str] | None, typer.Argument(help="mapping ids; default: all")] = None, as_json: Json = False
+) -> None:
     """Run the cases of mappings. Exit code 1 when one fails or a mapping does not load.
 
     Example: budstikke map test hl7v2/adt

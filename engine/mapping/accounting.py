@@ -24,10 +24,14 @@ _Read = tuple[Which, int]
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Of one segment: fields read whole, and reads of parts by field. `known` is False for a segment nobody reads."""
+    """Of one segment: fields read whole, reads of parts by field, fields of which at least the first value is read.
+
+    `known` is False for a segment nobody reads.
+    """
 
     whole: frozenset[int]
     parts: Mapping[int, tuple[_Read, ...]]
+    plain: frozenset[int]
     known: bool
 
 
@@ -47,6 +51,8 @@ class Accounts:
                 self.kept.clear()
             masks = self.kept[made] = {}
         found: list[Issue] = []
+        component = document.separators.component or "\x00"
+        repetition = document.separators.repetition or "\x00"
         for segment in document.segments:
             mask = masks.get(segment.name)
             if mask is None:
@@ -55,14 +61,20 @@ class Accounts:
                 if any(segment.fields[1:]):
                     found.append(_unread(f"{segment.name}[{segment.number}]", "segment"))
                 continue
-            whole, parts = mask.whole, mask.parts
+            whole, parts, plain = mask.whole, mask.parts, mask.plain
             for number, text in enumerate(segment.fields):
-                if text and number not in whole:
-                    reads = parts.get(number)
-                    if reads is None:
-                        found.append(_unread(f"{segment.name}[{segment.number}]-{number}", "field"))
-                    else:
-                        found += _parts(document, segment, number, text, reads)
+                # Most fields end here: not sent, read whole, or one plain value whose first component is read.
+                if (
+                    not text
+                    or number in whole
+                    or (number in plain and component not in text and repetition not in text)
+                ):
+                    continue
+                reads = parts.get(number)
+                if reads is None:
+                    found.append(_unread(f"{segment.name}[{segment.number}]-{number}", "field"))
+                else:
+                    found += _parts(document, segment, number, text, reads)
         return found
 
     def mask(self, name: str, made: frozenset[str]) -> Mask:
@@ -78,9 +90,12 @@ class Accounts:
         whole = {number for number, reads in parts.items() if ("all", 0) in reads} | fixed | ignored
         known = bool(own) or bool(ignored) or name in HEADER or name in self.ignored
         if name in self.ignored:
-            return Mask(frozenset(range(1001)), {}, True)
+            return Mask(frozenset(range(1001)), {}, frozenset(), True)
         rest = {number: tuple(sorted(reads, key=str)) for number, reads in parts.items() if number not in whole}
-        return Mask(frozenset(whole), rest, known)
+        plain = {
+            number for number, reads in rest.items() if any(w in ("all", "first", 1) and c in (0, 1) for w, c in reads)
+        }
+        return Mask(frozenset(whole), rest, frozenset(plain), known)
 
 
 def _unread(place: str, what: str) -> Issue:
@@ -97,7 +112,11 @@ def _parts(document: Er7Document, segment: Segment, number: int, text: str, read
         if not repetition:
             continue
         here = f"{place}[{index}]" if len(repetitions) > 1 else place
-        read = {component for which, component in reads if which == "all" or which == index or (which == "first" and index == 1)}
+        read = {
+            component
+            for which, component in reads
+            if which == "all" or which == index or (which == "first" and index == 1)
+        }
         if not read:
             found.append(_unread(here, "repetition"))
         elif 0 not in read:

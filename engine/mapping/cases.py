@@ -68,7 +68,10 @@ def _faults(mapping: Er7Mapping, case: YamlMap, sample: Sample) -> Iterator[str]
     clock = _text(case.get("clock"))
     received = int(datetime.fromisoformat(clock.replace("Z", "+00:00")).timestamp() * 1_000_000) if clock else _CLOCK
     context = Context(
-        envelope_of(document), received, _text(case.get("time_zone")), _text(case.get("namespace")) or "urn:x-budstikke:test"
+        envelope_of(document),
+        received,
+        _text(case.get("time_zone")),
+        _text(case.get("namespace")) or "urn:x-budstikke:test",
     )
     mapped = mapping.run(document, context)
     shown = _referring(mapped.entries)

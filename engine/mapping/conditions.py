@@ -28,9 +28,7 @@ from engine.standards.hl7v2.separators import Separators
 Place = Where | tuple[str, int, int]
 
 
-def compile_condition(
-    text: str, where: Place, fields: Mapping[str, str] | None = None
-) -> Callable[[Document], bool]:
+def compile_condition(text: str, where: Place, fields: Mapping[str, str] | None = None) -> Callable[[Document], bool]:
     """`type in ('ADT^A01','ADT^A04')`, `PV1-2 = 'I' and not PID-30`. Raises: ConfigError.
 
     `fields`: names that stand for paths, as a channel declares them.
@@ -91,7 +89,9 @@ class _FieldTerms(Terms):
                 found = self.fields.get(step.name)
                 if found is None:
                     hint = self.module.findings.near(step.name, self.fields)
-                    self.fault(expression.column, f"there is no field '{step.name}'", hint or "text needs single quotes")
+                    self.fault(
+                        expression.column, f"there is no field '{step.name}'", hint or "text needs single quotes"
+                    )
                     return _EMPTY
                 return found
         return None
@@ -128,7 +128,9 @@ class _Compiler:
         function = getattr(expression, "function", "")
         if function and (function not in FUNCTIONS or FUNCTIONS[function].fails):
             names = [name for name, row in FUNCTIONS.items() if not row.fails]
-            self.module.fault("M505", expression.column, f"a channel cannot use '{function}'", self.findings.near(function, names))
+            self.module.fault(
+                "M505", expression.column, f"a channel cannot use '{function}'", self.findings.near(function, names)
+            )
             raise ConfigError(self.findings.found)
         for name in ("left", "right", "operand", "item", "source"):
             inner = getattr(expression, name, None)
@@ -151,7 +153,9 @@ class _Compiler:
 
         def run(document: Document) -> object:
             if not isinstance(document, Er7Document):
-                raise MappingError("this condition reads HL7 v2 messages", code="mapping.standard", place=self.where.file)
+                raise MappingError(
+                    "this condition reads HL7 v2 messages", code="mapping.standard", place=self.where.file
+                )
             made = bound.get(document.separators)
             if made is None:
                 if len(bound) >= 16:

@@ -19,7 +19,19 @@ from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
-KEYS = ("key", "resource", "for_each", "when", "identity", "write", "on_null", "unidentified", "required", "amends", "body")
+KEYS = (
+    "key",
+    "resource",
+    "for_each",
+    "when",
+    "identity",
+    "write",
+    "on_null",
+    "unidentified",
+    "required",
+    "amends",
+    "body",
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -300,7 +312,9 @@ class Entries:
             parts.append(value.code if value.shape not in ("positiveInt", "integer") else f"str({value.code})")
         variable = self.module.name("value")
         listed = "(" + "".join(f"{part}, " for part in parts) + ")"
-        block.line(f"{variable} = r.derive({self.lookup(parent, frame, False)}, {listed}, {' or '.join(stated) or 'True'})")
+        block.line(
+            f"{variable} = r.derive({self.lookup(parent, frame, False)}, {listed}, {' or '.join(stated) or 'True'})"
+        )
         if repeats:
             block.line(f"{variable} = r.repeat({variable})")
         return "''", variable, "True"
@@ -343,14 +357,14 @@ class Entries:
                 "write body: with the elements below",
             )
             return
-        function.line("o = {}")
+        function.line("o = r.body(n)")
         del self.module.seen[:]
         content = self.nodes.objects.elements(node, want, frame, function, "o")
         definition = self.module.r4.type(plan.resource)
         if content is not None and definition is not None:
             self.nodes.objects.complete(content, definition, want, node, frame, function, "o", nested=False)
         rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
-        function.line(f"r.put(n, o, {rule})")
+        function.line(f"if o is not r.entries[n].resource: r.put(n, o, {rule})")
 
 
 def _all_of(name: str) -> str:
@@ -379,4 +393,3 @@ def _home(loops: list[Frame], key: str) -> tuple[str, str]:
         else:
             item = f"{loop.segment}.position, {loop.path}, {loop.var}"
     return where, f"({key!r}, {item})" if item else repr(key)
-

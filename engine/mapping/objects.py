@@ -112,7 +112,12 @@ class Objects:
         if issue is not None:
             needs = None
         value = Value(
-            variable, "object", want.type, total=always_there and when is None, sure=frozenset(content.sure), needs=needs
+            variable,
+            "object",
+            want.type,
+            total=always_there and when is None,
+            sure=frozenset(content.sure),
+            needs=needs,
         )
         required = node.get("$required")
         if isinstance(required, YamlScalar) and required.text == "true" and not value.total:
@@ -141,7 +146,9 @@ class Objects:
             self.issue(issue, "True", want, frame, block)
         return None if content.failed else content
 
-    def content(self, node: YamlMap, definition: TypeDef, want: Want, frame: Frame, block: Block, target: str) -> Content:
+    def content(
+        self, node: YamlMap, definition: TypeDef, want: Want, frame: Frame, block: Block, target: str
+    ) -> Content:
         content = Content(block.buffer(), block.buffer())
         for key, child in node.entries:
             if key.text.startswith("$"):

@@ -285,11 +285,20 @@ class Pipes:
         variable = self.module.name("v")
         if pipe.function == "coding":
             call = f"r.unknown_coding({{table}}, {{code}}, {self.at(frame)}, {self.spot(since)}, {{concept}})"
-            return Value(source.code, "coding", f"{table.name}|{call}", total=source.total and gives, ensured=ensured, needs=source.needs)
+            return Value(
+                source.code,
+                "coding",
+                f"{table.name}|{call}",
+                total=source.total and gives,
+                ensured=ensured,
+                needs=source.needs,
+            )
         table_name = self.module.table(table.name, "code")
         block.line(f"{variable} = ''")
         then = block.inside(f"if {source.code}:")
-        unknown = f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
+        unknown = (
+            f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
+        )
         if table.silent:
             then.line(f"{variable} = {table_name}.get({source.code}, '')")
             then.line(f"if r.tables and not {variable}: {variable} = {unknown}")

@@ -61,6 +61,7 @@ class Run:
     slots: dict[int, dict[str, Any]] = field(default_factory=dict)
     index: dict[tuple[str, str, str], int] = field(default_factory=dict)
     trace: list[Made] = field(default_factory=list)
+    fronts: dict[int, str] = field(default_factory=dict)
     repeats: dict[str, int] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     roots: list[tuple[dict[str, Any], int]] = field(default_factory=list)
@@ -163,6 +164,15 @@ class Run:
         """FHIR instant of the reception, UTC."""
         return as_datetime(self.context.received).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+    def front(self, number: int) -> str:
+        """What identities derived from an entry begin with."""
+        found = self.fronts.get(number)
+        if found is None:
+            owner = self.entries[number]
+            found = f"{owner.resource['resourceType']}|{owner.identity.system}|{owner.identity.value}"
+            self.fronts[number] = found
+        return found
+
     def qualified(self, owner: str) -> str:
         """The system of an owner that only this sender knows by that name."""
         return f"{self.namespace}:{quote(owner, safe='@._~-')}"
@@ -171,6 +181,9 @@ class Run:
         """Value of a derived identity; "" without parent or without any part from the message."""
         if parent is None or not stated:
             return ""
+        made = "|".join((self.front(parent), *parts))
+        if made.count("|") == len(parts) + 2 and "\\" not in made:
+            return made
         owner = self.entries[parent]
         parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value, *parts)
         return "|".join(
@@ -197,15 +210,18 @@ class Run:
         self.entries.append(Entry(key, {"resourceType": type}, verb, Identity(system, value, derived)))
         return number
 
-    def put(self, number: int, body: Resource, rule: Rule) -> None:
-        """The body of an entry; joined with what another rule made of the same resource."""
-        entry = self.entries[number]
+    def body(self, number: int) -> Resource:
+        """Where the elements of an entry go: its resource, or a new one where another rule has filled it."""
+        resource = self.entries[number].resource
+        body = resource if len(resource) == 1 else {}
         if self.tracing:
             self.roots.append((body, number))
-        if len(entry.resource) == 1:
-            # In place: other entries may hold this dict already.
-            entry.resource.update(body)
-        elif not _join(entry.resource, body):
+        return body
+
+    def put(self, number: int, body: Resource, rule: Rule) -> None:
+        """The body of an entry that another rule had filled: the two joined."""
+        entry = self.entries[number]
+        if not _join(entry.resource, body):
             level = self.strict["contradictions"] if entry.verb is Verb.OWN else "note"
             text = f"{rule.makes} is stated twice with different content; the first stands"
             self.issue(level, "map.contradiction", text, "", "", rule)

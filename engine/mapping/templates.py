@@ -66,7 +66,9 @@ class Templates:
         expression = self.resolved(expression, frame)
         raw = self.terms.raw(expression.source, frame, block)
         extra = self.extras(expression, frame) if raw is not None else None
-        made = None if raw is None or extra is None else self.function(expression, raw.level, True, len(frame.chain()) > 1)
+        made = (
+            None if raw is None or extra is None else self.function(expression, raw.level, True, len(frame.chain()) > 1)
+        )
         if raw is None or made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -264,7 +266,9 @@ class Templates:
         made = self.module.nodes.node(only, Want("Identifier", "Identifier"), frame, body)
         if made is None:
             return None
-        return Value(f"(({made.code}.get('system', ''), {made.code}.get('value', '')) if {made.code} else ('', ''))", "text")
+        return Value(
+            f"(({made.code}.get('system', ''), {made.code}.get('value', '')) if {made.code} else ('', ''))", "text"
+        )
 
 
 def _python(name: str) -> str:

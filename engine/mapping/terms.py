@@ -119,7 +119,7 @@ class Terms:
             return Value(variable, "reference", resource, many=True)
         number, variable = self.module.name("i"), self.module.name("v")
         block.line(f"{number} = {entries.lookup(expression.entry, frame, False)}")
-        block.line(f"{variable} = None if {number} is None else r.link({number})")
+        block.line(f"{variable} = None if {number} is None else r.slots.get({number}) or r.link({number})")
         return Value(variable, "reference", resource)
 
     def index(self, entry: str, frame: Frame) -> str:
@@ -277,9 +277,9 @@ class Terms:
     def test(self, expression: Expression, frame: Frame, block: Block) -> str:
         match expression:
             case And(left=left, right=right):
-                return f"({self.test(left, frame, block)} and {self.test(right, frame, block)})"
+                return self.both(left, right, "and", frame, block)
             case Or(left=left, right=right):
-                return f"({self.test(left, frame, block)} or {self.test(right, frame, block)})"
+                return self.both(left, right, "or", frame, block)
             case Not(operand=operand):
                 return f"not {self.test(operand, frame, block)}"
             case Compare(left=left, right=right, equal=equal):
@@ -295,6 +295,21 @@ class Terms:
             case _:
                 value = self.value(expression, frame, block)
                 return "False" if value is None else f"({value.present})"
+
+    def both(self, left: Expression, right: Expression, word: str, frame: Frame, block: Block) -> str:
+        """`and`, `or`: what the right side reads is read only when it matters."""
+        first = self.test(left, frame, block)
+        lines = block.buffer()
+        second = self.test(right, frame, lines)
+        if lines.empty:
+            return f"({first} {word} {second})"
+        variable = self.module.name("x")
+        block.line(f"{variable} = {first}")
+        then = block.inside(f"if {variable}:" if word == "and" else f"if not {variable}:")
+        lines.shift(1)
+        then.parts.append(lines)
+        then.line(f"{variable} = {second}")
+        return variable
 
     def positive(self, expression: Expression | None, frame: Frame) -> frozenset[str] | None:
         """Raw texts of which one must be there for a condition to hold; None where it may hold without."""

@@ -46,7 +46,7 @@ class Block:
 
     def guarded(self, block: Block, needs: frozenset[str] | None) -> None:
         """A buffer's content, under a test that there is anything for it where that is worth it."""
-        if needs is None or len(needs) > _MOST_NEEDS or len(block.parts) < _LEAST_LINES:
+        if needs is None or len(needs) > _MOST_NEEDS or block.size < _LEAST_LINES:
             self.add(block)
             return
         block.shift(1)
@@ -72,6 +72,11 @@ class Block:
         for part in self.parts:
             if isinstance(part, Block):
                 part.shift(steps)
+
+    @property
+    def size(self) -> int:
+        """How many lines there are in it."""
+        return sum(part.size if isinstance(part, Block) else 1 for part in self.parts)
 
     @property
     def empty(self) -> bool:
