@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.words import show_json, show_table
-from engine.errors import ConfigError, InvalidMessage, MappingError
+from engine.errors import ConfigError, InvalidMessage
 from engine.mapping import Context
 from engine.mapping.cases import run_cases
 from engine.mapping.explain import explain as explained
@@ -43,7 +42,7 @@ _RECEIVED = 1_767_268_800_000_000
 def folders() -> Iterator[Path]:
     """The site folder, then what is shipped."""
     yield Path.cwd()
-    if SHIPPED != Path.cwd():
+    if Path.cwd() != SHIPPED:
         yield SHIPPED
 
 
@@ -143,9 +142,9 @@ def run(
     envelope = envelope_of(document)
     digest = hashlib.sha256(raw).digest()
     origin = Origin(
-        channel="map", message=hashlib.sha256(raw).hexdigest()[:32], message_id=envelope.message_id, message_type=envelope.type,
-        sender=envelope.sender, mapping=used.id, mapping_revision=used.revision, revision="", sha256=digest, received=received,
-        raw=raw, content_type="x-application/hl7-v2+er7", include_original=original,
+        channel="map", message=digest.hex()[:32], message_id=envelope.message_id, message_type=envelope.type,
+        sender=envelope.sender, mapping=used.id, mapping_revision=used.revision, revision="", sha256=digest,
+        received=received, raw=raw, content_type="x-application/hl7-v2+er7", include_original=original,
     )  # fmt: skip
     rendered = render(mapped.entries, mapped.links, Writing("by_id", b"budstikke map run"), origin)
     sys.stdout.buffer.write(dump(rendered.bundle, pretty=True) + b"\n")
@@ -256,6 +255,3 @@ def test(
     else:
         print(f"{passed} cases passed, {failed} failed")
     raise typer.Exit(1 if failed else 0)
-
-
-_ = (os, MappingError)

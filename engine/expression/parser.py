@@ -221,12 +221,11 @@ class _Parser:
             return tree.XPath(column, self.take().text)
         if token.kind in ("path", "segment", "relative"):
             return self.path()
-        if token.kind == "name" and token.text not in KEYWORDS:
-            following = self.tokens[self.at + 1]
-            if following.text == "(" and following.start == token.end:
-                return self.call()
-            return self.path()
-        self.fail("a value is missing here", "write a path, 'text', $name, ->entry or a function")
+        if token.kind != "name" or token.text in KEYWORDS:
+            self.fail("a value is missing here", "write a path, 'text', $name, ->entry or a function")
+        following = self.tokens[self.at + 1]
+        called = following.text == "(" and following.start == token.end
+        return self.call() if called else self.path()
 
     def call(self) -> Expression:
         token = self.take()

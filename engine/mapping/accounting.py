@@ -15,7 +15,29 @@ from engine.standards.hl7v2.er7 import Er7Document, Segment
 
 HEADER = {"MSH": frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 18}), "EVN": frozenset({1})}
 """Fields that the engine reads: routing, acknowledgement, duplicates, time, charset."""
-SET_ID = frozenset("PID PV1 PV2 NK1 AL1 DG1 OBR OBX NTE SPM IN1 GT1 PR1 ROL DB1 ACC SAC TQ1 PRT".split())
+SET_ID = frozenset(
+    [
+        "PID",
+        "PV1",
+        "PV2",
+        "NK1",
+        "AL1",
+        "DG1",
+        "OBR",
+        "OBX",
+        "NTE",
+        "SPM",
+        "IN1",
+        "GT1",
+        "PR1",
+        "ROL",
+        "DB1",
+        "ACC",
+        "SAC",
+        "TQ1",
+        "PRT",
+    ]
+)
 """Segments whose field 1 only counts them."""
 
 _MOST_KEPT = 64

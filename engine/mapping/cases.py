@@ -22,8 +22,20 @@ from engine.standards.hl7v2.er7 import read
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
 KEYS = frozenset(
-    "name input input_file clock namespace time_zone tables expect expect_absent expect_count expect_identity "
-    "expect_issues".split()
+    [
+        "name",
+        "input",
+        "input_file",
+        "clock",
+        "namespace",
+        "time_zone",
+        "tables",
+        "expect",
+        "expect_absent",
+        "expect_count",
+        "expect_identity",
+        "expect_issues",
+    ]
 )
 Sample = Callable[[str], bytes]
 """`sample("hl7v2/adt_a01.hl7")` gives a file under `samples/`. Raises: OSError."""
@@ -137,7 +149,8 @@ def _differences(node: YamlNode, value: Any, label: str) -> Iterator[str]:
             yield from _differences(child, value.get(key.text), f"{label}.{key.text}")
     elif isinstance(node, YamlList):
         if not isinstance(value, list) or len(value) != len(node.items):
-            yield f"line {node.line}: {label} has {len(value) if isinstance(value, list) else 'no'} items, {len(node.items)} expected"
+            count = len(value) if isinstance(value, list) else "no"
+            yield f"line {node.line}: {label} has {count} items, {len(node.items)} expected"
             return
         for number, (child, item) in enumerate(zip(node.items, value, strict=True), 1):
             yield from _differences(child, item, f"{label}[{number}]")

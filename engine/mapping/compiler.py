@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from engine.errors import ConfigError, Finding
 from engine.mapping import functions
@@ -57,7 +58,7 @@ class Program:
                 self.bound.clear()
             scope = {**self.globals, **paths.bound(separators)}
             exec(self.code, scope)
-            found = self.bound[separators] = scope["run"]  # type: ignore[assignment]
+            found = self.bound[separators] = cast("Callable[[Run], None]", scope["run"])
         return found
 
 
@@ -100,7 +101,7 @@ def _text(module: Module) -> str:
     body = list(module.functions.text())
     pads = [f"P_{name} = [''] * {highest + 1}" for name, highest in sorted(module.pads.items())]
     head = [
-        f"# {module.sources.id}: generated, not to be edited. R C S: separators of repetition, component, sub-component."
+        f"# {module.sources.id}: generated, not to be edited. R, C, S separate repetitions, components, sub-components."
     ]
     spaced: list[str] = []
     for line in body:

@@ -61,7 +61,7 @@ class _NoEntries:
     def resource(self, key: str) -> str:
         raise KeyError(key)
 
-    def keys(self) -> list[str]:
+    def known(self) -> list[str]:
         return []
 
     def lookup(self, key: str, frame: Frame, every: bool) -> str:

@@ -6,18 +6,18 @@ So the order of entries in a file is free, and references may go round in circle
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from engine.expression import As, Call, Else, Expression, Path, Reference
+from engine.expression import Expression, Path, Reference
 from engine.mapping.frames import Frame
+from engine.mapping.identities import Identities
 from engine.mapping.module import Module, Want
 from engine.mapping.nodes import Nodes, _all
+from engine.mapping.plans import Plan
 from engine.mapping.reads import Reads
-from engine.mapping.sources import Defined
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
-from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
+from engine.yamlfile import YamlMap, YamlNode, YamlScalar
 
 KEYS = (
     "key",
@@ -34,36 +34,13 @@ KEYS = (
 )
 
 
-@dataclass(eq=False, slots=True)
-class Plan:
-    """One entry while it is compiled. `registration`: where its instances are made known, filled last."""
-
-    key: str
-    defined: Defined
-    node: YamlMap
-    resource: str = ""
-    verb: str = "own"
-    unidentified: str = "error"
-    loops: list[Frame] = field(default_factory=list)
-    parents: set[str] = field(default_factory=set)
-    registration: Block | None = None
-    parameters: list[str] = field(default_factory=list)
-
-    @property
-    def file(self) -> str:
-        return self.defined.file
-
-    @property
-    def python(self) -> str:
-        return "".join(letter if letter.isalnum() else "_" for letter in self.key)
-
-
 class Entries:
     """Emits all entries of a mapping."""
 
     def __init__(self, module: Module, reads: Reads, terms: Terms, templates: Templates, nodes: Nodes) -> None:
         self.module, self.reads, self.terms, self.templates, self.nodes = module, reads, terms, templates, nodes
         self.plans: dict[str, Plan] = {}
+        self.identities = Identities(module, terms, templates, self)
         self.wanted: dict[tuple[str, int, bool], None] = {}
 
     def fault(self, plan: Plan, node: YamlNode, text: str, suggestion: str = "", code: str = "M601") -> None:
@@ -74,7 +51,7 @@ class Entries:
     def resource(self, key: str) -> str:
         return self.plans[key].resource
 
-    def keys(self) -> list[str]:
+    def known(self) -> list[str]:
         return list(self.plans)
 
     def lookup(self, key: str, frame: Frame, every: bool) -> str:
@@ -212,7 +189,7 @@ class Entries:
                 plan.parents |= set(_references(expression)) & set(self.plans)
                 block = block.inside(f"if {self.terms.condition(expression, frame, block)}:")
         del self.module.seen[since:]
-        self.identity(plan, frame, block)
+        self.identities.emit(plan, frame, block)
         self.required(plan, function)
         function.line("return found")
 
@@ -225,99 +202,6 @@ class Entries:
         starts = first.group.starts if first is not None and first.group is not None else {first.name if first else ""}
         rule = self.module.rule(plan.file, node, f"{plan.resource} '{plan.key}'")
         function.line(f"if not found and not r.failed({plan.key!r}): r.absent({rule}, {sorted(starts)[0]!r})")
-
-    def identity(self, plan: Plan, frame: Frame, block: Block) -> None:
-        """The first identity that has a value, and the instance it makes."""
-        stated = plan.node.get("identity")
-        choices = stated.items if isinstance(stated, YamlList) else (stated,) if stated is not None else ()
-        if not choices:
-            self.fault(
-                plan,
-                plan.defined.name,
-                f"entry '{plan.key}' has no identity",
-                "write identity: PID-3 as CX, or derived(->patient, ...)",
-            )
-            return
-        system, value, derived = self.module.name("system"), self.module.name("value"), self.module.name("derived")
-        since = len(self.module.seen)
-        block.line(f"{system}, {value}, {derived} = '', '', False")
-        at = block
-        for choice in choices:
-            expression = self.terms.parsed(choice, plan.file)
-            if expression is None:
-                continue
-            self.module.label = f"{plan.key}.identity"
-            found = self.one(plan, expression, frame, at)
-            if found is not None:
-                at.line(f"if {found[1]}: {system}, {value}, {derived} = {', '.join(found)}")
-                at = at.inside(f"if not {value}:")
-        then = block.inside(f"if {value}:")
-        verb = "OWN" if plan.verb == "own" else "MENTION"
-        then.line(f"if not {derived} and not {system}: {system} = r.namespace")
-        then.line(f"n = r.enter({plan.key!r}, {plan.resource!r}, {verb}, {system}, {value}, {derived})")
-        plan.registration = then.here()
-        plan.parameters = self.parameters(plan.loops)
-        then.line(f"found.append((n, {''.join(f'{one}, ' for one in plan.parameters)}))")
-        level = "error" if plan.unidentified == "error" else "note"
-        rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
-        block.inside("else:").line(f"r.unidentified({plan.key!r}, {level!r}, {rule}, {self.module.places(since)})")
-
-    @staticmethod
-    def parameters(loops: list[Frame]) -> list[str]:
-        """Python names that a body needs of the loops around it."""
-        found: list[str] = []
-        for loop in loops:
-            if loop.kind == "text":
-                found.append(loop.segment)
-            found.append(loop.var)
-        return list(dict.fromkeys(found))
-
-    def one(self, plan: Plan, expression: Expression, frame: Frame, block: Block) -> tuple[str, str, str] | None:
-        """System, value and whether it is derived, of one alternative."""
-        if isinstance(expression, Call) and expression.name == "derived":
-            return self.derived(plan, expression, frame, block)
-        if isinstance(expression, As):
-            found = self.templates.identity(expression, frame, block)
-            return None if found is None else (*found, "False")
-        hint = "write X as CX, or derived(->patient, AL1-3.1)"
-        if isinstance(expression, Else):
-            hint = "write the alternatives as a list"
-        self.module.fault("M602", expression.column, "an identity is an Identifier or derived(...)", hint)
-        return None
-
-    def derived(self, plan: Plan, call: Call, frame: Frame, block: Block) -> tuple[str, str, str] | None:
-        if len(call.arguments) < 2 or not isinstance(call.arguments[0], Reference) or call.arguments[0].every:
-            self.module.fault(
-                "M602", call.column, "derived() takes an entry and parts", "write derived(->patient, AL1-3.1)"
-            )
-            return None
-        parent = call.arguments[0].entry
-        if parent not in self.plans:
-            self.module.fault(
-                "M602", call.column, f"there is no entry '{parent}'", self.module.findings.near(parent, self.plans)
-            )
-            return None
-        plan.parents.add(parent)
-        parts: list[str] = []
-        stated: list[str] = []
-        arguments = call.arguments[1:]
-        last = arguments[-1]
-        repeats = isinstance(last, Call) and last.name == "repeat" and not last.arguments
-        for argument in arguments[:-1] if repeats else arguments:
-            value = self.terms.value(argument, frame, block)
-            if value is None:
-                return None
-            if not value.total:
-                stated.append(value.code)
-            parts.append(value.code if value.shape not in ("positiveInt", "integer") else f"str({value.code})")
-        variable = self.module.name("value")
-        listed = "(" + "".join(f"{part}, " for part in parts) + ")"
-        block.line(
-            f"{variable} = r.derive({self.lookup(parent, frame, False)}, {listed}, {' or '.join(stated) or 'True'})"
-        )
-        if repeats:
-            block.line(f"{variable} = r.repeat({variable})")
-        return "''", variable, "True"
 
     def register(self, plan: Plan, depth: int, every: bool) -> None:
         """Make an instance known in one of the scopes around it."""
@@ -340,8 +224,8 @@ class Entries:
         frame = self.message(plan, function)
         for loop in plan.loops:
             frame = Frame(
-                loop.kind, plan.file, loop.var, function.here(), frame, loop.name, loop.group, "", loop.level, loop.segment,
-                loop.path, loop.origin, None, "", 0, loop.loop, loop.position,
+                loop.kind, plan.file, loop.var, function.here(), frame, loop.name, loop.group, "", loop.level,
+                loop.segment, loop.path, loop.origin, None, "", 0, loop.loop, loop.position,
             )  # fmt: skip
         node = plan.node.get("body")
         want = Want(plan.resource, plan.resource)
@@ -362,7 +246,7 @@ class Entries:
         content = self.nodes.objects.elements(node, want, frame, function, "o")
         definition = self.module.r4.type(plan.resource)
         if content is not None and definition is not None:
-            self.nodes.objects.complete(content, definition, want, node, frame, function, "o", nested=False)
+            self.nodes.objects.demands.complete(content, definition, want, node, frame, function, "o", nested=False)
         rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
         function.line(f"if o is not r.entries[n].resource: r.put(n, o, {rule})")
 

@@ -9,7 +9,6 @@ from engine.errors import ConfigError, Finding
 from engine.standards.fhir.r4 import R4
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
-
 Made = TypeVar("Made", YamlScalar, YamlMap)
 
 

@@ -1,4 +1,4 @@
-"""Where a rule stands: the message, a group, a segment, a repetition or component; and how a segment is found from there.
+"""Where a rule stands: message, group, segment, repetition or component; and how a segment is found from there.
 
 Lookup is lexical: the frame's own segments first, then outwards; a segment that a group claims is looked up there only.
 """
@@ -22,9 +22,9 @@ SEPARATOR = {"repetition": "C", "component": "S"}
 class Frame:
     """One scope of the generated code.
 
-    A frame of kind `names` has only variables. `var`: Python name of the Scope (message, group), the Segment, or the raw text. `head`: where look-ups of this scope
-    are written. Of a text: `segment` and `path` are Python code for its place, `origin` its field, `template` collects
-    what a template reads.
+    `var`: Python name of the Scope (message, group), the Segment, or the raw text. A frame of kind `names` has only
+    variables. `head`: where look-ups of this scope are written. Of a text: `segment` and `path` are Python code for its
+    place, `origin` its field, `template` collects what a template reads.
     """
 
     kind: Literal["message", "group", "segment", "text", "names"]

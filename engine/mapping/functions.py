@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from engine.mapping.units import ucum
 from engine.standards.fhir import Decimal
 
 
@@ -231,53 +232,6 @@ def url(text: str) -> str:
     if _URI.fullmatch(text) is None:
         raise BadValue("map.not_a_uri", "not an absolute uri")
     return text
-
-
-_ATOMS = (
-    "10* 10^ % [ppth] [ppm] [ppb] mol sr Hz N Pa J W A V F Ohm S Wb Cel T H lm lx Bq Gy Sv g m s rad K C cd L l ar min h d "
-    "a mo wk t bar u eV pc st deg gon ' '' kat U [iU] [IU] [arb'U] [USP'U] eq osm [pH] g% Torr cal [in_i] [ft_i] [lb_av] "
-    "[oz_av] [degF] [drp] m[H2O] m[Hg] [APL'U] [GPL'U] [MPL'U] [PFU] [CFU] [CCID_50] [copies] B Np [beth'U] [ELU] [EU]"
-).split()
-_PREFIXES = "Y Z E P T G M k h da d c m u n p f a z y".split()
-_METRIC = set(_ATOMS) - set(
-    "10* 10^ % [ppth] [ppm] [ppb] min h d a mo wk deg ' '' [pH] [in_i] [ft_i] [lb_av] [degF]".split()
-)
-_UNITS = set(_ATOMS) | {front + atom for front in _PREFIXES for atom in _METRIC}
-_TERM = re.compile(r"((?:[^0-9./{}()+-]|10\*|10\^|(?<=_)\d+|(?<=H)2(?=O))+)?([+-]?\d+)?(\{[!-z|~]*\})?")
-
-
-_KNOWN_UNITS: dict[str, str] = {}
-_MOST_UNITS = 1024
-
-
-def ucum(text: str) -> str:
-    """The text when it is a UCUM unit in its case-sensitive form, else nothing.
-
-    >>> ucum("mmol/L"), ucum("10*9/L"), ucum("mm[Hg]"), ucum("/min"), ucum("{score}"), ucum("stk"), ucum("mg/dl/")
-    ('mmol/L', '10*9/L', 'mm[Hg]', '/min', '{score}', '', '')
-    """
-    if text not in _KNOWN_UNITS:
-        if len(_KNOWN_UNITS) >= _MOST_UNITS:
-            _KNOWN_UNITS.clear()
-        _KNOWN_UNITS[text] = _unit(text)
-    return _KNOWN_UNITS[text]
-
-
-def _unit(text: str) -> str:
-    terms = re.split(r"[./]", text[1:] if text[:1] == "/" else text)
-    return text if text and all(map(_is_term, terms)) else ""
-
-
-def _is_term(term: str) -> bool:
-    if term.isascii() and term.isdigit():
-        return True
-    found = _TERM.fullmatch(term)
-    if not term or found is None:
-        return False
-    unit, exponent, note = found.groups()
-    if unit is None:
-        return note is not None and exponent is None
-    return unit in _UNITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ Which = Literal["first", "all", "some"] | int
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One read: field of a segment (0: the segment as such), which repetitions, component and sub-component (0: all), for which
-    entry: what an entry reads counts only in a message in which it was made."""
+    """One read: field of a segment (0: the segment as such), which repetitions, component and sub-component (0: all).
+
+    What an entry reads counts only in a message in which it was made.
+    """
 
     segment: str
     field: int

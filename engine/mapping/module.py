@@ -17,8 +17,7 @@ from engine.mapping.sources import Sources
 from engine.mapping.tables import Table
 from engine.mapping.writer import Block, literal
 from engine.standards.fhir.r4 import R4, Element
-
-from engine.yamlfile import YamlMap, YamlNode, YamlScalar
+from engine.yamlfile import YamlNode, YamlScalar
 
 if TYPE_CHECKING:
     from engine.expression import As, Expression
@@ -41,8 +40,8 @@ class Value:
     `shape`: a primitive type, `text`, `object`, `reference`, `condition`. `of`: FHIR type of an object, resource of a
     reference. `total`: it cannot be absent; `weak`: only a fault makes it absent, so it does not make an object exist.
     `ensured`: absent is an error of the message. `sure`: element names that an object has whenever it is there.
-    `needs`: raw texts of which one must be there for the value to be (None: unknown), so that a rule costs one test in a
-    message that has nothing for it. `test`: Python test of its presence where that is not the code itself.
+    `needs`: raw texts of which one must be there for the value to be (None: unknown), so that a rule costs one test in
+    a message that has nothing for it. `test`: Python test of its presence where that is not the code itself.
     """
 
     code: str
@@ -128,9 +127,6 @@ class TermEmitter(Protocol):
 
 class NodeEmitter(Protocol):
     def node(self, node: YamlNode, want: Want, frame: Frame, block: Block) -> Value | None: ...
-    def elements(
-        self, node: YamlMap, want: Want, frame: Frame, block: Block, target: str, branch: bool = False
-    ) -> Value | None: ...
 
 
 class TemplateEmitter(Protocol):
@@ -142,7 +138,7 @@ class EntryLookup(Protocol):
     """What a reference needs to know of the entries."""
 
     def resource(self, key: str) -> str: ...
-    def keys(self) -> list[str]: ...
+    def known(self) -> list[str]: ...
     def lookup(self, key: str, frame: Frame, every: bool) -> str: ...
 
 

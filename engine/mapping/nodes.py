@@ -81,15 +81,10 @@ class Nodes:
             return None
         self.module.label = want.label
         since = len(self.module.seen)
-        if want.many and isinstance(expression, Path):
-            self.hint_first(expression, want, node, frame)
         value = self.terms.value(expression, frame, block, want.many)
         if value is None:
             return None
         return self.assign.to(value, want, node, frame, block, since)
-
-    def hint_first(self, path: Path, want: Want, node: YamlScalar, frame: Frame) -> None:
-        pass
 
     @staticmethod
     def plain(value: Value) -> str:
@@ -204,10 +199,10 @@ class Nodes:
         variable = self.module.name("v")
         since = len(self.module.seen)
         start, outside = block.here(), block
-        frame = self.objects.let(node.get("$let"), frame, block)
+        frame = self.objects.clauses.let(node.get("$let"), frame, block)
         when = node.get("$when")
         if when is not None:
-            test = self.objects.when(when, frame, block)
+            test = self.objects.clauses.when(when, frame, block)
             if test is None:
                 return None
             block = block.inside(f"if {test}:")
@@ -234,7 +229,7 @@ class Nodes:
         issue = node.get("$issue")
         if issue is not None:
             value = replace(value, needs=None)
-            self.objects.issue(issue, value.present, want, frame, block)
+            self.objects.clauses.issue(issue, value.present, want, frame, block)
         default = node.get("$default")
         if default is not None and not from_rule.total:
             value = self.default(default, value, want, frame, outside)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.expression import Else, Expression, Literal, Path, Pipe, Variable
+from engine.expression import Else, Expression, Literal, Path, Pipe
+from engine.mapping.folding import Folding
 from engine.mapping.frames import Frame
-from engine.mapping.functions import COMPILED, FUNCTIONS, BadValue, Function
+from engine.mapping.functions import COMPILED, FUNCTIONS, Function
 from engine.mapping.module import Module, Value, united
-from engine.mapping.reads import Raw, Reads
+from engine.mapping.raws import Raw
+from engine.mapping.reads import Reads
 from engine.mapping.writer import Block
 
 _TIMES = {
@@ -45,6 +47,7 @@ class Pipes:
 
     def __init__(self, module: Module, reads: Reads, terms: Values) -> None:
         self.module, self.reads, self.terms = module, reads, terms
+        self.folding = Folding(module)
 
     def fault(self, column: int, text: str, suggestion: str = "") -> None:
         self.module.fault("M503", column, text, suggestion)
@@ -76,7 +79,7 @@ class Pipes:
         if function is not None and function.takes in ("many", "formatted"):
             return self.joined(function, source, pipe, frame, block)
         if source.fixed and not source.many:
-            return self.folded(pipe, source)
+            return self.folding.folded(pipe, source)
         if source.many:
             return self.each(pipe, function, source, since, frame, block)
         return self.one(pipe, function, source, since, frame, block)
@@ -138,54 +141,6 @@ class Pipes:
             found.append(value.code)
         return found
 
-    def folded(self, pipe: Pipe, source: Value) -> Value | None:
-        """A function of a literal: done now, once."""
-        text = str(source.constant)
-        if pipe.function in ("table", "coding"):
-            return self.folded_code(pipe, text)
-        function = FUNCTIONS.get(pipe.function)
-        if function is None or any(isinstance(argument, Variable) for argument in pipe.arguments):
-            self.fault(pipe.column, f"{pipe.function} of a literal", "write the literal as it is to be")
-            return None
-        arguments = [argument.text for argument in pipe.arguments if isinstance(argument, Literal)]
-        try:
-            made = function.call(text, *arguments)
-        except BadValue as error:
-            self.fault(pipe.column, f"{pipe.function}: {error}")
-            return None
-        return Value(
-            self.module.shared(made),
-            function.gives,
-            many=function.many,
-            total=bool(made) or function.total,
-            constant=made,
-        )
-
-    def folded_code(self, pipe: Pipe, text: str) -> Value | None:
-        argument = pipe.arguments[0]
-        table = self.module.tables.get(argument.text) if isinstance(argument, Literal) else None
-        if table is None:
-            return self.no_table(pipe)
-        target = table.targets.get(text)
-        if target is None and not table.keep:
-            self.fault(
-                pipe.column,
-                f"table '{table.name}' has no code '{text}'",
-                self.module.findings.near(text, table.targets),
-            )
-            return None
-        if pipe.function == "table":
-            made = target.code if target else text
-            return Value(repr(made), "code", f"table {table.name}", total=True, constant=made)
-        coding = target.coding(table.system) if target else {"system": table.system, "code": text}
-        return Value(self.module.shared(coding), "coding", f"{table.name}|", total=True, constant=coding)
-
-    def no_table(self, pipe: Pipe) -> None:
-        argument = pipe.arguments[0]
-        name = argument.text if isinstance(argument, Literal) else f"${argument.name}"
-        hint = self.module.findings.near(name, self.module.tables)
-        self.fault(argument.column, f"there is no table '{name}'", hint or "include the file that has it")
-
     def each(
         self, pipe: Pipe, function: Function | None, source: Value, since: int, frame: Frame, block: Block
     ) -> Value | None:
@@ -218,7 +173,7 @@ class Pipes:
             return self.timed(pipe.function, source, variable, since, frame, block)
         assert function is not None
         result = Value(variable, function.gives, many=function.many, needs=source.needs)
-        call = f"{self.called(function)}({', '.join([source.code, *arguments])})"
+        call = f"{function.name}({', '.join([source.code, *arguments])})"
         if source.total and not function.fails:
             block.line(f"{variable} = {call}")
             return Value(variable, function.gives, many=function.many, total=function.total and not function.many)
@@ -231,10 +186,6 @@ class Pipes:
                 self.note("'map.decimal_comma'", source, since, frame)
             )
         return result
-
-    @staticmethod
-    def called(function: Function) -> str:
-        return function.name
 
     def timed(self, name: str, source: Value, variable: str, since: int, frame: Frame, block: Block) -> Value:
         call = _TIMES[name].format(source.code)
@@ -274,11 +225,11 @@ class Pipes:
         return "NOWHERE, ''"
 
     def coded(self, pipe: Pipe, source: Value, since: int, frame: Frame, block: Block) -> Value | None:
-        """`table NAME` and `coding NAME`. A coding is kept as the text of its code until the element says which it wants."""
+        """`table NAME` and `coding NAME`. A coding stays the text of its code until the element says which it wants."""
         argument = pipe.arguments[0]
         table = self.module.tables.get(argument.text) if isinstance(argument, Literal) else None
         if table is None:
-            self.no_table(pipe)
+            self.folding.no_table(pipe)
             return None
         gives = table.keep or table.fallback is not None
         ensured = source.total and table.total

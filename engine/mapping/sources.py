@@ -1,6 +1,7 @@
 """The files of one mapping: its own and its includes, read, merged by name, not yet understood.
 
-Names in the file win over includes, a later include over an earlier one; tables are searched code by code in that order.
+Names in the file win over includes, a later include over an earlier one; tables are searched code by code in that
+order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from engine.mapping.findings import Findings
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar, load
 
 Read = Callable[[str], str]
-"""`read("hl7v2/adt")` gives the text of that mapping file, site first. Raises: KeyError or OSError when there is none."""
+"""`read("hl7v2/adt")` gives the text of that file, site first. Raises: KeyError or OSError when there is none."""
 
 _KEYS = {
     "mapping", "module", "version", "standard", "match", "include", "profile", "strict", "defaults", "ignore",
@@ -60,7 +61,7 @@ def file_name(id: str) -> str:
 
 
 def load_sources(id: str, read: Read, findings: Findings) -> Sources:
-    """Read a mapping and all it includes. What is wrong goes to `findings`. Raises: ConfigError when there is no file."""
+    """Read a mapping and all it includes. What is wrong goes to `findings`."""
     sources = Sources(id, file_name(id))
     loader = _Loader(sources, read, findings)
     loader.file(id, None, "")
@@ -189,8 +190,8 @@ class _Loader:
 
     def definitions(self, file: str, root: YamlMap) -> None:
         sources = self.sources
-        for key, place in (("types", sources.types), ("groups", sources.groups)):
-            for name, node in self.pairs(file, root.get(key), key):
+        for part, place in (("types", sources.types), ("groups", sources.groups)):
+            for name, node in self.pairs(file, root.get(part), part):
                 place.setdefault(name.text, Defined(file, name, node))
         for name, node in self.pairs(file, root.get("tables"), "tables"):
             sources.tables.setdefault(name.text, []).append(Defined(file, name, node))
@@ -198,21 +199,21 @@ class _Loader:
             self.ignored(file, name, node)
         seen: set[str] = set()
         for node in self.items(file, root.get("entries"), "entries"):
-            name = node.get("key") if isinstance(node, YamlMap) else None
-            if not isinstance(name, YamlScalar):
+            key = node.get("key") if isinstance(node, YamlMap) else None
+            if not isinstance(key, YamlScalar):
                 self.findings.add("M109", file, node, "an entry needs a key", "write - key: patient")
-            elif name.text in seen:
+            elif key.text in seen:
                 self.findings.add(
-                    "M110", file, name, f"two entries have the key '{name.text}'", "keys are unique in a file"
+                    "M110", file, key, f"two entries have the key '{key.text}'", "keys are unique in a file"
                 )
             else:
-                seen.add(name.text)
-                self.entry(file, name, node)
+                seen.add(key.text)
+                self.entry(file, key, node)
         if file == sources.file:
             for node in self.items(file, root.get("cases"), "cases"):
-                name = node.get("name") if isinstance(node, YamlMap) else None
-                if isinstance(name, YamlScalar):
-                    sources.cases.append(Defined(file, name, node))
+                title = node.get("name") if isinstance(node, YamlMap) else None
+                if isinstance(title, YamlScalar):
+                    sources.cases.append(Defined(file, title, node))
                 else:
                     self.findings.add("M109", file, node, "a case needs a name", "write - name: what it shows")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from engine.expression import As, Literal, Variable
 from engine.mapping.frames import Frame, Level
 from engine.mapping.module import Module, Value, Want
+from engine.mapping.parameters import parameters as parameters_of
 from engine.mapping.reads import Reads
 from engine.mapping.sources import Defined
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
-
 
 _IMPERSONAL = frozenset({"CodeableConcept", "Coding", "Quantity", "Organization"})
 
@@ -55,9 +55,8 @@ class Templates:
             call = f"{made.name}(r, {one}, {raw.segment or 'NOWHERE'}, {raw.path}{extra})"
             block.line(f"{variable} = [{result} for {one} in {raw.code} if ({result} := {call})]")
         else:
-            block.line(
-                f"{variable} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra}) if {raw.code} else {made.value.absent}"
-            )
+            call = f"{made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})"
+            block.line(f"{variable} = {call} if {raw.code} else {made.value.absent}")
         value = made.value
         return Value(variable, value.shape, value.of, many=raw.many, sure=value.sure, needs=raw.needs)
 
@@ -150,11 +149,12 @@ class Templates:
         body.line("d = r.document")
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
         for parameter, text in bindings:
-            value = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
-            frame.variables[parameter] = value
-        for free in _free(node) - set(frame.variables):
+            given = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
+            frame.variables[parameter] = given
+        for free in parameters_of(node) - set(frame.variables):
             frame.variables[free] = Value("''", "text")
         chosen = self.overridden(expression, chosen, target, frame)
+        value: Value | None
         if identity:
             value = self.pair(expression, chosen, target, frame, body)
         elif target:
@@ -225,7 +225,7 @@ class Templates:
 
     def overridden(self, expression: As, node: YamlNode, target: str, frame: Frame) -> YamlNode:
         """Rules with those of `with k=v` put in, where k is an element and not read as $k."""
-        read = _free(node)
+        read = parameters_of(node)
         for key, binding in expression.bindings:
             if key in read or not isinstance(node, YamlMap):
                 continue
@@ -273,31 +273,3 @@ class Templates:
 
 def _python(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
-
-
-def _free(node: YamlNode) -> set[str]:
-    """Variables that the leaves of a node read and no $let or $for_each in it defines."""
-    found: set[str] = set()
-    defined: set[str] = {"item"}
-
-    def walk(one: YamlNode) -> None:
-        if isinstance(one, YamlScalar):
-            text = one.text
-            at = text.find("$")
-            while at >= 0:
-                end = at + 1
-                while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-                    end += 1
-                found.add(text[at + 1 : end])
-                at = text.find("$", end)
-        elif isinstance(one, YamlList):
-            for item in one.items:
-                walk(item)
-        else:
-            for key, value in one:
-                if key == "$let" and isinstance(value, YamlMap):
-                    defined.update(name for name, _ in value)
-                walk(value)
-
-    walk(node)
-    return {name for name in found - defined if name}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from engine.standards.fhir import Decimal
 
-
 _MOST_NEEDS = 4
 _LEAST_LINES = 4
 

@@ -1,6 +1,6 @@
 """Reading ER7 by path, as the Python that a compiled mapping calls: raw parts first, text last.
 
-`bound` gives the functions and constants for one set of separators, so that generated code tests for literal characters.
+`bound` gives the functions and constants for one set of separators, so that generated code tests literal characters.
 Raw text is a field with its repetitions, a repetition, a component or a sub-component; `leaf` makes the value of any of
 them: first repetition, first component, first sub-component, null and blanks read as absent, escapes undone.
 
