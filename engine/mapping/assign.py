@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from engine.mapping.frames import Frame
 from engine.mapping.functions import FUNCTIONS, BadValue
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module
+from engine.mapping.shapes import Value, Want
 from engine.mapping.tables import Table
 from engine.mapping.writer import Block
 from engine.standards.fhir import Decimal

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from engine.mapping.content import Content
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Want
+from engine.mapping.module import Module
+from engine.mapping.shapes import Want
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module
+from engine.mapping.shapes import Value, Want
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlMap, YamlNode, YamlScalar

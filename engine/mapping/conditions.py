@@ -14,8 +14,9 @@ from engine.expression.parser import parse
 from engine.mapping.findings import Findings
 from engine.mapping.frames import Frame
 from engine.mapping.functions import FUNCTIONS, numeric
-from engine.mapping.module import Module, Value
+from engine.mapping.module import Module
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value
 from engine.mapping.sources import Sources
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block

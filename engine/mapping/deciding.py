@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from engine.expression import And, Compare, Expression, In, Literal, Not, Or, Path, Reference
-from engine.mapping.frames import Frame, segment, segments
-from engine.mapping.module import Module, Value, united
+from engine.mapping.frames import Frame
+from engine.mapping.lookups import segment, segments
+from engine.mapping.module import Module
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value, united
 from engine.mapping.writer import Block
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.expression import Reference
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Want
+from engine.mapping.module import Module
+from engine.mapping.shapes import Want
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.standards.fhir.r4 import Element, TypeDef

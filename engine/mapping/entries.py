@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from engine.expression import Expression, Path, Reference
 from engine.mapping.frames import Frame
 from engine.mapping.identities import Identities
-from engine.mapping.module import Module, Want
-from engine.mapping.nodes import Nodes, _all
+from engine.mapping.loops import everything
+from engine.mapping.module import Module
+from engine.mapping.nodes import Nodes
 from engine.mapping.plans import Plan
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Want
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
@@ -106,7 +108,7 @@ class Entries:
             frame = self.message(plan, scratch)
             path = self.terms.parsed(over, plan.file)
             if isinstance(path, Path):
-                opened = self.reads.loop(_all(path), frame, scratch)
+                opened = self.reads.loop(everything(path), frame, scratch)
                 plan.loops = opened[1].chain() if opened is not None else []
             elif path is not None:
                 self.fault(plan, over, "for_each goes over a path", "write for_each: AL1, a field, or a group")
@@ -175,7 +177,7 @@ class Entries:
         if over is not None:
             path = self.terms.parsed(over, plan.file)
             self.module.label = plan.key
-            opened = self.reads.loop(_all(path), frame, function) if isinstance(path, Path) else None
+            opened = self.reads.loop(everything(path), frame, function) if isinstance(path, Path) else None
             if opened is None:
                 return
             block, frame = opened

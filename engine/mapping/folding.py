@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.expression import Literal, Pipe, Variable
 from engine.mapping.functions import FUNCTIONS, BadValue
-from engine.mapping.module import Module, Value
+from engine.mapping.module import Module
+from engine.mapping.shapes import Value
 
 
 class Folding:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.expression import Path, Pick, Step
-from engine.mapping.frames import Frame, fields_of, segment, segments
+from engine.mapping.frames import Frame
+from engine.mapping.lookups import fields_of, segment, segments
 from engine.mapping.marks import Mark
 from engine.mapping.raws import Raw, Raws
 from engine.mapping.writer import Block
@@ -158,3 +159,11 @@ class Loops(Raws):
 
 def _written(pick: Pick | None) -> str:
     return "" if pick is None else f"[{pick.number or pick.condition or '*'}]"
+
+
+def everything(path: Path) -> Path:
+    """A loop over a field goes over all its repetitions."""
+    last = path.steps[-1]
+    if last.field and last.pick is None:
+        return replace(path, steps=(*path.steps[:-1], replace(last, pick=Pick(last.column))))
+    return path

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.expression import Path, Pick, Reference
+from engine.expression import Path, Reference
 from engine.mapping.assign import Assign
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want, united
+from engine.mapping.loops import everything
+from engine.mapping.module import Module
 from engine.mapping.objects import Objects
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
@@ -157,7 +159,7 @@ class Nodes:
             opened = self.reference_loop(expression, frame, block, variable)
         elif isinstance(expression, Path):
             block.line(f"{variable} = []")
-            opened = self.reads.loop(_all(expression), frame, block)
+            opened = self.reads.loop(everything(expression), frame, block)
         elif expression is not None:
             self.fault(frame, over, "$for_each goes over a path or 'all ->entry'", "write $for_each: NTE")
             return None
@@ -169,11 +171,8 @@ class Nodes:
         value = self.single(rest, want.single, at, inside)
         if value is None:
             return None
-        inside.line(
-            f"{variable}.append({value.code})"
-            if value.total
-            else f"if {value.present}: {variable}.append({value.code})"
-        )
+        test = "" if value.total else f"if {value.present}: "
+        inside.line(f"{test}{variable}.append({value.code})")
         needs = None
         if isinstance(expression, Path) and len(expression.steps) == 1:
             needs = self.terms.positive(replace(expression, steps=(replace(expression.steps[0], pick=None),)), frame)
@@ -294,11 +293,3 @@ class Nodes:
         rule = self.module.rule(frame.file, node, want.label)
         block.line(f"if not ({value.present}): r.required({rule}, {self.module.places(since)})")
         return replace(value, ensured=True, needs=None)
-
-
-def _all(path: Path) -> Path:
-    """A loop over a field goes over all its repetitions."""
-    last = path.steps[-1]
-    if last.field and last.pick is None:
-        return replace(path, steps=(*path.steps[:-1], replace(last, pick=Pick(last.column))))
-    return path

@@ -14,10 +14,11 @@ from engine.mapping.content import Content
 from engine.mapping.demands import Demands
 from engine.mapping.elements import Elements
 from engine.mapping.frames import Frame
-from engine.mapping.module import Module, Value, Want, united
+from engine.mapping.module import Module
+from engine.mapping.shapes import Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
-from engine.standards.fhir.r4 import TypeDef
+from engine.standards.fhir.r4 import Element, TypeDef
 from engine.yamlfile import YamlMap, YamlNode, YamlScalar
 
 OBJECT_KEYS = frozenset(
@@ -156,18 +157,8 @@ class Objects:
         if element is None:
             content.failed = True
             return
-        if element.choice:
-            other = content.choices.setdefault(element.choice, key.text)
-            if other != key.text:
-                self.fault(
-                    "M406",
-                    frame,
-                    key,
-                    f"only one of {element.choice}[x]: '{other}' is there already",
-                    "put both under $choice or $switch",
-                )
-                content.failed = True
-                return
+        if element.choice and not self.alone(element, key, frame, content):
+            return
         inner = Want(element.type, f"{want.label}.{key.text}", element.many, element)
         lines = content.maybe.buffer()
         since = len(self.module.seen)
@@ -184,28 +175,34 @@ class Objects:
         if value.never:
             return
         trace = self.traced(target, key, child, inner, frame, since)
-        if value.fixed:
+        put = f"{target}[{key.text!r}] = {value.code}{trace}"
+        content.fixed = content.fixed and value.fixed
+        if value.total:
             content.constants[key.text] = value.constant
             content.sure.add(key.text)
             content.always.add(lines)
-            content.always.line(f"{target}[{key.text!r}] = {value.code}{trace}")
-        elif value.total:
-            content.fixed = False
-            content.sure.add(key.text)
-            content.always.add(lines)
-            content.always.line(f"{target}[{key.text!r}] = {value.code}{trace}")
+            content.always.line(put)
         elif value.weak:
-            content.fixed = False
             content.optional_weak.add(key.text)
             content.always.add(lines)
-            content.always.line(f"if {value.present}: {target}[{key.text!r}] = {value.code}{trace}")
+            content.always.line(f"if {value.present}: {put}")
         else:
-            content.fixed = False
-            (content.ensured if value.ensured else content.optional).add(key.text)
             content.optional.add(key.text)
-            lines.line(f"if {value.present}: {target}[{key.text!r}] = {value.code}{trace}")
+            if value.ensured:
+                content.ensured.add(key.text)
+            lines.line(f"if {value.present}: {put}")
             content.needs.append(value.needs)
             content.maybe.guarded(lines, value.needs)
+
+    def alone(self, element: Element, key: YamlScalar, frame: Frame, content: Content) -> bool:
+        """No other element of the same choice stands beside it."""
+        other = content.choices.setdefault(element.choice, key.text)
+        if other == key.text:
+            return True
+        text = f"only one of {element.choice}[x]: '{other}' is there already"
+        self.fault("M406", frame, key, text, "put both under $choice or $switch")
+        content.failed = True
+        return False
 
     def traced(self, target: str, key: YamlScalar, child: YamlNode, want: Want, frame: Frame, since: int) -> str:
         """In a traced build, a note of what made the element."""

@@ -8,9 +8,10 @@ from engine.expression import Else, Expression, Literal, Path, Pipe
 from engine.mapping.folding import Folding
 from engine.mapping.frames import Frame
 from engine.mapping.functions import COMPILED, FUNCTIONS, Function
-from engine.mapping.module import Module, Value, united
+from engine.mapping.module import Module
 from engine.mapping.raws import Raw
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value, united
 from engine.mapping.writer import Block
 
 _TIMES = {

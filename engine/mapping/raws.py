@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from engine.expression import Pick, Step
-from engine.mapping.frames import DEEPER, SEPARATOR, Frame, Level, claimed_by, which
+from engine.mapping.frames import DEEPER, SEPARATOR, Frame, Level
+from engine.mapping.lookups import claimed_by, which
 from engine.mapping.marks import Mark
 from engine.mapping.module import Module
 from engine.mapping.writer import Block

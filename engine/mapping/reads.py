@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.expression import Path, Step
-from engine.mapping.frames import Frame, segment
+from engine.mapping.frames import Frame
+from engine.mapping.lookups import segment
 from engine.mapping.loops import Loops
-from engine.mapping.module import Seen, Value
 from engine.mapping.raws import Raw
+from engine.mapping.shapes import Seen, Value
 from engine.mapping.writer import Block
 
 TEXT = "text"

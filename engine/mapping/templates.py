@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from engine.expression import As, Literal, Variable
 from engine.mapping.frames import Frame, Level
-from engine.mapping.module import Module, Value, Want
+from engine.mapping.module import Module
 from engine.mapping.parameters import parameters as parameters_of
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value, Want
 from engine.mapping.sources import Defined
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block

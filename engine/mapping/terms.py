@@ -22,10 +22,11 @@ from engine.expression.parser import parse
 from engine.mapping.deciding import Deciding
 from engine.mapping.frames import Frame
 from engine.mapping.functions import CALLS
-from engine.mapping.module import Module, Value, united
+from engine.mapping.module import Module
 from engine.mapping.pipes import Pipes
 from engine.mapping.raws import Raw
 from engine.mapping.reads import Reads
+from engine.mapping.shapes import Value, united
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlNode, YamlScalar
 
