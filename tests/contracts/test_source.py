@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import engine.sources
 from engine.errors import ConfigError, StoreError
 from engine.message import Reception
 from engine.sources import Source
-from engine.sources.mllp import MllpSettings, MllpSource
+from engine.sources.mllp import Allowed, MllpSettings, MllpSource
 from engine.standards.hl7v2.mllp import frame
 from engine.transport.tls import ClientTls, ServerTls, client_context, server_context
 
@@ -32,8 +32,9 @@ class MllpRig:
         networks: tuple[str, ...] = (),
         subjects: tuple[str, ...] = (),
     ) -> Source:
+        allow = tuple(Allowed(networks, subject) for subject in subjects or ("",)) if networks or subjects else ()
         return MllpSource(
-            MllpSettings("127.0.0.1", port, "adt", tls, networks, subjects, idle_timeout=5.0, frame_timeout=5.0)
+            MllpSettings("127.0.0.1", port, "adt", tls, allow, idle_timeout=5.0, frame_timeout=5.0)
         )
 
     @asynccontextmanager
@@ -84,6 +85,7 @@ class Intake:
         self.gate.set()
         self.came = asyncio.Event()
         self.busy = False
+        self.turn = True
         self.error: Exception | None = None
 
     async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
@@ -94,6 +96,18 @@ class Intake:
         if self.error is not None:
             raise self.error
         return (b"took " + raw,)
+
+    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+        """Every other message is answered without a task of the source's."""
+        self.turn = not self.turn
+        if not self.turn:
+            return False
+
+        def done(task: asyncio.Task[Sequence[bytes]]) -> None:
+            answered(None if task.exception() else task.result())
+
+        asyncio.get_running_loop().create_task(self.receive(raw, reception)).add_done_callback(done)
+        return True
 
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         self.refused.append(code)
