@@ -44,7 +44,7 @@ def open_store(path: Path, *, wake: Wake | None = None, inline_limit: int = 1_00
     """Open the store in this file, made and brought forward where needed.
 
     `wake` runs a call where results are wanted (`loop.call_soon_threadsafe`): once per commit, not per write. Payloads
-    above `inline_limit` bytes go to files. Raises: StoreError.
+    above `inline_limit` bytes go to files; such a write may be overtaken by later ones. Raises: StoreError.
     """
     try:
         make_place(path)
