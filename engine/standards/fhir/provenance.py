@@ -57,12 +57,12 @@ def origin_identity(origin: Origin) -> Identity:
 def document_reference(origin: Origin, patient: str | None) -> Resource:
     """The message as received: a copy up to `LARGEST_COPY`, hash and size above. `patient` is a reference."""
     raw = origin.raw
-    sha1 = hashlib.sha1(raw, usedforsecurity=False).digest()
     attachment: dict[str, object] = {"contentType": origin.content_type}
     if len(raw) <= LARGEST_COPY:
         attachment["data"] = binascii.b2a_base64(raw, newline=False).decode("ascii")
     attachment["size"] = len(raw)
-    attachment["hash"] = base64.b64encode(sha1).decode("ascii")
+    sha1 = hashlib.sha1(raw, usedforsecurity=False).digest()
+    attachment["hash"] = binascii.b2a_base64(sha1, newline=False).decode("ascii")
     if not raw:
         del attachment["data"]
     resource: Resource = {
@@ -140,4 +140,4 @@ def _named_digest(origin: Origin) -> str:
 
 
 def _instant(micros: int) -> str:
-    return as_datetime(micros).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return as_datetime(micros).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.message import Issue, Severity
 from engine.standards.fhir import Entry, Identity, Link, Resource, Verb
-from engine.standards.fhir.identity import TAG, URI, Writing, criterion, identifier_shape, resource_id
+from engine.standards.fhir.identity import TAG, URI, Writing, criterion, identifier_shape, ids_of
 from engine.standards.fhir.merging import merged
 from engine.standards.fhir.provenance import Origin, document_reference, origin_identity, provenance
 
@@ -39,57 +39,74 @@ class Rendered:
 
 def render(entries: Sequence[Entry], links: Sequence[Link], writing: Writing, origin: Origin) -> Rendered:
     """One message's Bundle for one journal. The trees are not walked."""
-    key = writing.identity_key
-    conditional = writing.mode == "conditional"
-    ids: dict[tuple[str, str, str], str] = {}
+    made = ids_of(writing.identity_key)
     urns: list[str] = []
-    groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        kind = entry.resource["resourceType"]
-        known = (kind, entry.identity.system, entry.identity.value)
-        if known not in ids:
-            ids[known] = resource_id(key, kind, entry.identity)
-        urn = "urn:uuid:" + ids[known]
-        urns.append(urn)
-        groups.setdefault(urn, []).append(entry)
+        identity = entry.identity
+        urns.append("urn:uuid:" + made(f"{entry.resource['resourceType']}|{identity.system}|{identity.value}"))
     for link in links:
         link.slot["reference"] = urns[link.entry]
-    written: list[dict[str, Any]] = []
-    owned: list[str] = []
     issues: list[Issue] = []
-    identities: list[str] = []
-    patient: str | None = None
-    for urn, group in groups.items():
-        first = group[0]
-        resource, verb, contradicting = (first.resource, first.verb, ()) if len(group) == 1 else merged(group)
-        kind = resource["resourceType"]
-        issues += [_contradiction(kind, name) for name in contradicting]
-        if verb is Verb.OWN:
-            owned.append(urn)
-        if patient is None and kind == "Patient":
-            patient = urn
-        if conditional:
-            written.append(_conditional(urn, resource, verb, first.identity))
-            if not first.identity.derived:
-                identities.append(f"{kind}|{first.identity.system}|{first.identity.value}")
-        else:
-            written.append(_by_id(urn, resource, verb))
-    written += _origin_entries(origin, writing, owned or list(groups), patient)
+    if len(set(urns)) != len(urns):
+        entries, urns, issues = _joined(entries, urns)
+    written: list[dict[str, Any]] = []
+    identities: tuple[str, ...] = ()
+    if writing.mode == "conditional":
+        for entry, urn in zip(entries, urns, strict=True):
+            written.append(_conditional(urn, entry.resource, entry.verb, entry.identity))
+        identities = tuple(
+            f"{entry.resource['resourceType']}|{entry.identity.system}|{entry.identity.value}"
+            for entry in entries
+            if not entry.identity.derived
+        )
+    else:
+        for entry, urn in zip(entries, urns, strict=True):
+            written.append(_by_id(urn, entry.resource, entry.verb))
+    own = Verb.OWN
+    owned = [urn for entry, urn in zip(entries, urns, strict=True) if entry.verb is own]
+    written += _origin_entries(origin, writing, owned or urns, _patient(entries, urns))
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
     if written:
         bundle["entry"] = written
-    return Rendered(bundle, tuple(identities), tuple(issues))
+    return Rendered(bundle, identities, tuple(issues))
+
+
+def _patient(entries: Sequence[Entry], urns: Sequence[str]) -> str | None:
+    """The first patient that the message speaks of."""
+    for entry, urn in zip(entries, urns, strict=True):
+        if entry.resource["resourceType"] == "Patient":
+            return urn
+    return None
+
+
+def _joined(entries: Sequence[Entry], urns: Sequence[str]) -> tuple[list[Entry], list[str], list[Issue]]:
+    """One entry for each identity, in the order of the first of each, and what contradicts."""
+    groups: dict[str, list[Entry]] = {}
+    for entry, urn in zip(entries, urns, strict=True):
+        groups.setdefault(urn, []).append(entry)
+    issues: list[Issue] = []
+    joined: list[Entry] = []
+    for group in groups.values():
+        first = group[0]
+        if len(group) > 1:
+            resource, verb, contradicting = merged(group)
+            issues += [_contradiction(resource["resourceType"], name) for name in contradicting]
+            first = Entry(first.key, resource, verb, first.identity)
+        joined.append(first)
+    return joined, list(groups), issues
 
 
 def _by_id(urn: str, resource: Resource, verb: Verb) -> dict[str, Any]:
     identity, kind = urn[9:], resource["resourceType"]
-    request = {"method": "PUT", "url": f"{kind}/{identity}"}
-    if verb is Verb.MENTION:
-        request["ifNoneMatch"] = "*"
+    url = f"{kind}/{identity}"
+    if "id" in resource:
+        resource = _without_id(resource)
     return {
         "fullUrl": urn,
-        "resource": {"resourceType": kind, "id": identity, **_without_id(resource)},
-        "request": request,
+        "resource": {"resourceType": kind, "id": identity, **resource},
+        "request": {"method": "PUT", "url": url}
+        if verb is Verb.OWN
+        else {"method": "PUT", "url": url, "ifNoneMatch": "*"},
     }
 
 
@@ -126,22 +143,19 @@ def _without_id(resource: Resource) -> Resource:
 
 def _origin_entries(origin: Origin, writing: Writing, targets: list[str], patient: str | None) -> list[dict[str, Any]]:
     """DocumentReference (where the channel keeps originals) and Provenance (where there is something to speak of)."""
-    made: list[Resource] = []
-    document: str | None = None
+    made = ids_of(writing.identity_key)
     identity = origin_identity(origin)
+    text = f"|{identity.system}|{identity.value}"
+    resources: list[tuple[str, Resource]] = []
+    document: str | None = None
     if origin.include_original:
-        document = "urn:uuid:" + resource_id(writing.identity_key, "DocumentReference", identity)
-        made.append(document_reference(origin, patient))
+        document = "urn:uuid:" + made("DocumentReference" + text)
+        resources.append((document, document_reference(origin, patient)))
     if targets:
-        made.append(provenance(origin, targets, document))
-    entries = []
-    for resource in made:
-        urn = "urn:uuid:" + resource_id(writing.identity_key, resource["resourceType"], identity)
-        if writing.mode == "by_id":
-            entries.append(_by_id(urn, resource, Verb.OWN))
-        else:
-            entries.append(_conditional(urn, resource, Verb.MENTION, identity))
-    return entries
+        resources.append(("urn:uuid:" + made("Provenance" + text), provenance(origin, targets, document)))
+    if writing.mode == "by_id":
+        return [_by_id(urn, resource, Verb.OWN) for urn, resource in resources]
+    return [_conditional(urn, resource, Verb.MENTION, identity) for urn, resource in resources]
 
 
 def _contradiction(kind: str, element: str) -> Issue:

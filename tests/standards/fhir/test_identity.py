@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +64,14 @@ def test_a_criterion_escapes_what_search_gives_a_meaning() -> None:
 def test_the_table_says_which_types_have_an_identifier() -> None:
     shapes = {name: identifier_shape(name) for name in ("Patient", "Bundle", "Provenance", "Binary", "NoSuchType")}
     assert shapes == {"Patient": "list", "Bundle": "one", "Provenance": "none", "Binary": "none", "NoSuchType": "none"}
+
+
+@pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
+@pytest.mark.parametrize("value", ["1", "æ|ø", "\ud800", "x" * 500], ids=["short", "letters", "surrogate", "long"])
+def test_the_id_is_of_the_hmac_as_the_standard_library_makes_it(length: int, value: str) -> None:
+    key = bytes(range(1, length + 1))
+    digest = hmac.digest(key, f"Patient|urn:x|{value}".encode("utf-8", "surrogatepass"), "sha256")
+    bits = int.from_bytes(digest[:16], "big")
+    bits = bits & ~(0xF << 76) | 8 << 76
+    bits = bits & ~(0x3 << 62) | 2 << 62
+    assert resource_id(key, "Patient", Identity("urn:x", value)) == str(uuid.UUID(int=bits))
