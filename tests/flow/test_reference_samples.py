@@ -5,7 +5,9 @@ Skipped where the shared reference folder does not lie beside the checkout.
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import contextlib
 import csv
 import dataclasses
 import statistics
@@ -90,6 +92,8 @@ async def test_every_sample_of_the_mapped_types_ends_delivered_or_refused_with_a
                 sent += 1
                 if wants_none(raw):
                     await client.write(b"\x0b" + raw + b"\x1c\r")
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(client.answer(), 0.5)
                     continue
                 try:
                     answer = await client.send(raw)
