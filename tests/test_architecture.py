@@ -42,7 +42,7 @@ CHANNELS = [
         "cautions",
         "keys",
     ),
-    *("lint", "schema", "revision", "answers", "judge", "lane", "dispatcher", "intake", "router", "runner"),
+    *("lint", "schema", "revision", "answers", "identity", "judge", "lane", "dispatcher", "intake", "router", "runner"),
     *("build_ends", "build", "replay"),
 ]
 SIBLINGS = ("engine.sources", "engine.destinations")

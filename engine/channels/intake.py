@@ -19,7 +19,9 @@ from engine.clock import Clock, uuid7
 from engine.delivery import State
 from engine.errors import StoreError
 from engine.message import Answer, Received, Reception
-from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Store, VerdictRow
+from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Pending, Store, VerdictRow
+
+Answered = Callable[[Sequence[bytes] | None], None]
 
 LARGE = 256 * 1024
 CROWD = 256
@@ -38,6 +40,7 @@ class ChannelIntake:
         self.full = False
         """Set by the runner while free space is below the floor: everything is refused, nothing is lost."""
         self._settling: dict[str, asyncio.Future[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._control = 0
 
     def crowded(self) -> bool:
@@ -48,6 +51,58 @@ class ChannelIntake:
         if len(parts) == 1:
             return (await self._receive_one(parts[0], reception),)
         return [await self._receive_one(part, reception) for part in parts]
+
+    def take(self, raw: bytes, reception: Reception, answered: Answered) -> bool:
+        """See `engine.sources.Intake`: what is judged at once and answered by its commit alone."""
+        plan = self.plan
+        if self.full or len(raw) > LARGE or plan.after is After.DELIVERED or len(plan.standard.split(raw)) != 1:
+            return False
+        micros = self.clock.micros()
+        received = Received(uuid7(micros), raw, micros, reception)
+        verdict = peek(received, plan) if plan.after is After.STORED else judge(received, plan)
+        spelled = self._spell(raw, verdict.answer, micros)
+        acceptance = self._acceptance(received, verdict, spelled)
+        pending = self.store.accept(acceptance)
+        pending.add_done(lambda: self._taken(received, verdict, acceptance, pending, answered))
+        return True
+
+    def _taken(
+        self,
+        received: Received,
+        verdict: Verdict,
+        acceptance: Acceptance,
+        pending: Pending[Accepted | Duplicate],
+        answered: Answered,
+    ) -> None:
+        """Commit 1 is done, or has failed."""
+        try:
+            result = pending.result()
+            if isinstance(result, Duplicate):
+                task = asyncio.get_running_loop().create_task(self._again(received, verdict, result, answered))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                return
+            if verdict.row is None:
+                self.ring()
+            if verdict.deliveries:
+                self._offer(acceptance, result, False)
+            answer = _if_owed(verdict, verdict.answer, acceptance.answer)
+        except StoreError as error:
+            answer = self._unstored(received, verdict, error)
+        answered((answer,))
+
+    async def _again(self, received: Received, verdict: Verdict, first: Duplicate, answered: Answered) -> None:
+        answer: bytes | None = None
+        try:
+            answer = await self._duplicate(received, verdict, first)
+        except StoreError as error:
+            answer = self._unstored(received, verdict, error)
+        finally:
+            answered(None if answer is None else (answer,))
+
+    def _unstored(self, received: Received, verdict: Verdict, error: StoreError) -> bytes:
+        log.error("not_stored", channel=self.plan.name, code=error.code)
+        return self._spell(received.raw, answers.failed("not_stored", verdict.envelope), received.micros)
 
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         """What cannot be taken at all: the answer now, and a row with the reason so that it can be seen."""
@@ -74,8 +129,7 @@ class ChannelIntake:
         try:
             return await self._commit(received, verdict)
         except StoreError as error:
-            log.error("not_stored", channel=self.plan.name, code=error.code)
-            return self._spell(raw, answers.failed("not_stored", verdict.envelope), micros)
+            return self._unstored(received, verdict, error)
 
     async def _commit(self, received: Received, verdict: Verdict) -> bytes:
         """Commit 1, then the answer; or the first one's answer where the id is known (decision 9)."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import orjson
 
 from engine.channels import answers
+from engine.channels.identity import SEPARATOR, identity_of
 from engine.channels.revision import Plan, Target
 from engine.errors import InvalidMessage, MappingError
 from engine.mapping import CompiledMapping, Context, Mapped
@@ -23,8 +24,6 @@ from engine.standards.fhir.dump import dump
 from engine.standards.fhir.render import Origin, render
 from engine.standards.fhir.validator import validate
 from engine.store import NewDelivery, VerdictRow
-
-SEPARATOR = "\x1f"
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ def judge(received: Received, plan: Plan) -> Verdict:
         if plan.accept_only is not None and not plan.accept_only(document):
             row = VerdictRow(plan.revision, "filtered", plan.otherwise or "not taken by this channel", notes)
             answer = answers.accepted(envelope)
-            return Verdict(row, answer, envelope, _identity(envelope, plan, document), sha256=sha256)
+            return Verdict(row, answer, envelope, identity_of(envelope, plan, document), sha256=sha256)
         return _route(received, plan, document, envelope, notes, sha256)
     except _Refusal as refusal:
         row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
@@ -80,7 +79,7 @@ def peek(received: Received, plan: Plan) -> Verdict:
         row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
         answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject))
         return Verdict(row, answer, sha256=sha256)
-    identity = _identity(envelope, plan, document)
+    identity = identity_of(envelope, plan, document)
     return Verdict(None, answers.accepted(envelope), envelope, identity, sha256=sha256)
 
 
@@ -187,7 +186,7 @@ def _chosen(plan: Plan, document: Document) -> list[Target]:
 def _route(
     received: Received, plan: Plan, document: Document, envelope: Envelope, notes: tuple[Issue, ...], sha256: bytes
 ) -> Verdict:
-    identity = _identity(envelope, plan, document)
+    identity = identity_of(envelope, plan, document)
     targets = _chosen(plan, document)
     if not targets:
         state = "quarantined" if plan.unmatched == "quarantine" else "filtered"
@@ -280,16 +279,6 @@ def _keys(document: Document, envelope: Envelope, plan: Plan) -> tuple[int, ...]
         texts = list(plan.standard.order_keys(document))
     keys = {hash_of(plan.keyring, text) for text in texts if text}
     return tuple(sorted(keys)) or (hash_of(plan.keyring, "sender" + SEPARATOR + envelope.sender.identifier),)
-
-
-def _identity(envelope: Envelope, plan: Plan, document: Document | None = None) -> bytes:
-    """The keyed hash that a repeat of this message would have too (decision 9); of a document where `dedup` is set."""
-    if plan.dedup and document is not None:
-        parts = [value(document) for value in plan.dedup]
-    else:
-        parts = [envelope.sender.system, envelope.sender.identifier, envelope.message_id]
-    text = SEPARATOR.join([plan.name, *parts])
-    return hashlib.blake2b(text.encode(), digest_size=16, key=plan.keyring).digest()
 
 
 def positive(verdict: Verdict) -> bool:

@@ -7,7 +7,7 @@ connection. It never acknowledges by itself and never drops a byte in silence. W
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.message import Reception
@@ -21,6 +21,14 @@ class Intake(Protocol):
 
         An empty answer means that none may be given. Never raises for what the sender did; raises StoreError when
         nothing can be stored and not even a negative answer could be formed.
+        """
+        ...
+
+    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+        """As `receive`, without waiting: `answered` is called with the answers once they are durable, with None when
+        none can be given. False, and nothing done, where it needs more than its commit: `receive` it then.
+
+        Why: a task for each message costs as much as judging it.
         """
         ...
 

@@ -1,7 +1,6 @@
-"""One MLLP connection of a source: bytes to frames, frames to intake one by one, answers back in the same order.
+"""One MLLP connection of a source: bytes to frames, frames to their turns, answers back in the same order.
 
-What was taken whole goes to intake also when its sender has gone meanwhile: without an answer it will be sent again,
-and then be known. What cannot be a message is answered negatively and ends this connection only.
+What cannot be a message is answered negatively and ends this connection only.
 HL7 Transport Specification MLLP, release 1; MAPPING 3, items 11 to 14.
 """
 
@@ -9,30 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
 from engine import log
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError
 from engine.message import Reception
 from engine.sources import Intake
 from engine.sources.mllp_pace import JUNK_MOST, Pace
+from engine.sources.mllp_turns import Refusal, Turns
 from engine.standards.hl7v2.mllp import END, Frame, FrameReader, Received, TooLarge, frame
 
-FRAMES_IN_HAND = 4
-BYTES_IN_HAND = 1024 * 1024
-"""Above either of them the connection is not read."""
 CLOSING_MOST = 5.0
 """Seconds for the other side to close, or to take the last answers."""
 _END_BLOCK_ALONE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    first: bytes = field(repr=False)
-    code: str
 
 
 @dataclass(slots=True)
@@ -60,11 +50,7 @@ class MllpConnection(asyncio.Protocol):
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._reader = FrameReader(terms.max_message, terms.tolerate)
-        self._queue: deque[bytes | _Refusal] = deque()
-        self._bytes = 0
-        self._worker: asyncio.Task[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._paused = self._held = self._lost = self._ending = self._lingers = False
+        self._paused = self._held = self._lost = self._ending = self._lingers = self._blocked = False
         self._pace = Pace(terms.loop.time())
         self._closing_since = self._blocked_since = 0.0
 
@@ -76,6 +62,7 @@ class MllpConnection(asyncio.Protocol):
             self._transport.abort()
             return
         self._reception = reception
+        self._turns = Turns(self._terms.intake, reception, self._answer, self._turned, self._abandon)
         self._terms.open.add(self)
 
     # ---- reading
@@ -92,22 +79,20 @@ class MllpConnection(asyncio.Protocol):
     def _take(self, found: list[Received], size: int) -> None:
         for item in found:
             if isinstance(item, Frame):
-                self._queue.append(item.message)
-                self._bytes += len(item.message)
+                self._turns.put(item.message)
                 self._pace.framed()
             elif isinstance(item, TooLarge):
                 log.warning("mllp_too_large", channel=self._terms.channel)
-                self._queue.append(_Refusal(item.first, "too_large"))
+                self._turns.put(Refusal(item.first, "too_large"))
             else:
                 self._skip(item.count, item.first)
         self._pace.fed(self._terms.loop.time(), size, self._reader.inside, bool(found))
         if self._reader.inside and self._pace.endless(self._terms.max_message):
             self._give_up("mllp_endless")
-        if self._queue:
-            if self._worker is None:
-                self._worker = self._terms.loop.create_task(self._work())
-            if len(self._queue) >= FRAMES_IN_HAND or self._bytes > BYTES_IN_HAND:
-                self._pause()
+        if found:
+            self._turns.go()
+        if self._turns.full:
+            self._pause()
         if found and not self._held and self._terms.intake.crowded():
             self._held = True
             self._pause()
@@ -133,53 +118,32 @@ class MllpConnection(asyncio.Protocol):
         """Read again, unless there is still enough in hand."""
         if not self._paused or self._held or self._lost or self._ending:
             return
-        if len(self._queue) < FRAMES_IN_HAND // 2 and self._bytes <= BYTES_IN_HAND:
+        if self._turns.low:
             self._paused = False
             self._pace.resumed(self._terms.loop.time())
             self._transport.resume_reading()
 
     # ---- answering
 
-    async def _work(self) -> None:
-        try:
-            while self._queue:
-                item = self._queue.popleft()
-                if isinstance(item, _Refusal):
-                    self._answer(self._terms.intake.refuse(item.first, self._reception, item.code))
-                else:
-                    size = len(item)
-                    for answer in await self._terms.intake.receive(item, self._reception):
-                        self._answer(answer)
-                    self._bytes -= size
-                del item  # the next wait may be long, and a message large
-                if self._paused:
-                    self._resume()
-                if self._writable is not None:
-                    await self._writable
-        except StoreError as error:
-            log.error("mllp_not_stored", channel=self._terms.channel, code=error.code)
-            self._abandon()
-        except Exception as error:  # ours: no answer, the sender keeps its message and sends it again
-            log.error("mllp_intake_failed", channel=self._terms.channel, code=type(error).__name__)
-            self._abandon()
-        finally:
-            self._worker = None
-            if self._ending:
-                self._close()
-
     def _answer(self, answer: bytes) -> None:
         if answer and not self._transport.is_closing():
             self._transport.write(frame(answer))
             self._pace.heard = self._terms.loop.time()
 
+    def _turned(self) -> None:
+        """One message is answered."""
+        if self._paused:
+            self._resume()
+        if self._ending and not self._turns.busy:
+            self._close()
+
     def _refuse(self, first: bytes, event: str) -> None:
         """Answer negatively after what is in hand, then close."""
         log.warning(event, channel=self._terms.channel)
-        self._queue.append(_Refusal(first, "framing"))
-        if self._worker is None:
-            self._worker = self._terms.loop.create_task(self._work())
+        self._turns.put(Refusal(first, "framing"))
         self._ending = self._lingers = True
         self._pause()
+        self._turns.go()
 
     def _give_up(self, event: str) -> None:
         """The unfinished frame will never be whole."""
@@ -190,14 +154,14 @@ class MllpConnection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Whether something taken is not answered yet."""
-        return self._worker is not None
+        return self._turns.busy
 
     def end(self) -> None:
         """Take nothing more; close when what is in hand is answered."""
         self._ending = True
         self._lingers = False
         self._pause()
-        if self._worker is None:
+        if not self.busy:
             self._close()
 
     def eof_received(self) -> bool:
@@ -224,8 +188,9 @@ class MllpConnection(asyncio.Protocol):
         self._transport.abort()
 
     def _abandon(self) -> None:
-        self._queue.clear()
+        """Intake failed us: nothing more is taken here."""
         self._ending = True
+        self._close()
 
     def _close(self) -> None:
         if not self._closing_since:
@@ -239,15 +204,16 @@ class MllpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The sender does not take its answers: no more of its frames are handled meanwhile."""
-        if self._writable is None and not self._lost:
+        if not self._blocked and not self._lost:
+            self._blocked = True
             self._blocked_since = self._terms.loop.time()
-            self._writable = self._terms.loop.create_future()
+            self._turns.hold()
 
     def resume_writing(self) -> None:
         """It takes them again, or never will."""
-        waiting, self._writable = self._writable, None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
+        if self._blocked:
+            self._blocked = False
+            self._turns.release()
 
     def check(self, now: float) -> None:
         """Time passes: called by the source every now and then."""
@@ -255,7 +221,7 @@ class MllpConnection(asyncio.Protocol):
         if self._closing_since:
             if now - self._closing_since > CLOSING_MOST:
                 self.abort()
-        elif self._writable is not None:
+        elif self._blocked:
             if now - self._blocked_since > terms.frame_timeout:
                 log.warning("mllp_answers_not_taken", channel=terms.channel)
                 self.abort()

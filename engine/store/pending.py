@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar, cast
 
+from engine import log
 from engine.errors import StoreError
 from engine.store import Pending
 
@@ -119,7 +120,10 @@ def complete(results: Iterable[tuple[Write[object], object]], wake: Wake | None)
 
     def tell() -> None:
         for write in told:
-            write._tell()
+            try:
+                write._tell()
+            except Exception as error:  # a fault of one caller's must not keep the others waiting
+                log.error("told_in_vain", code=type(error).__name__)
 
     if wake is None:
         tell()

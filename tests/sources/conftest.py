@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,6 +26,7 @@ class ScriptedIntake:
     error: Exception | None = None
     answers: list[Sequence[bytes]] = field(default_factory=list)
     in_hand: int = 0
+    turn: bool = False
     most_in_hand: int = 0
 
     async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
@@ -39,6 +40,18 @@ class ScriptedIntake:
         if self.error is not None:
             raise self.error
         return self.answers.pop(0) if self.answers else (b"ACK " + raw[:40],)
+
+    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+        """Every other message is answered without a task of the source's."""
+        self.turn = not self.turn
+        if not self.turn:
+            return False
+
+        def done(task: asyncio.Task[Sequence[bytes]]) -> None:
+            answered(None if task.exception() else task.result())
+
+        asyncio.get_running_loop().create_task(self.receive(raw, reception)).add_done_callback(done)
+        return True
 
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         self.refused.append((raw, code))

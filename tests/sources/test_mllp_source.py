@@ -12,8 +12,8 @@ import pytest
 
 from engine.errors import ConfigError, StoreError
 from engine.sources.mllp import Allowed, MllpSettings, MllpSource
-from engine.sources.mllp_connection import BYTES_IN_HAND
 from engine.sources.mllp_pace import JUNK_MOST
+from engine.sources.mllp_turns import BYTES_IN_HAND
 
 SETTINGS = MllpSettings(host="127.0.0.1", port=0, channel="adt")
 

@@ -79,6 +79,9 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Received]:
         """What `data` completes, in order."""
+        whole = len(data) - 2
+        if data[:1] == START and data.find(b"\x1c", 1) == whole and data[-1] == CR and self._between(whole):
+            return [Frame(data[1:whole])]
         buffer = self._buffer
         buffer += data
         found: list[Received] = []
@@ -118,6 +121,10 @@ class FrameReader:
         self._inside = self._skipping = False
         self._cut(len(self._buffer))
         return first
+
+    def _between(self, size: int) -> bool:
+        """Whether nothing is held, so that a frame of this size which comes whole, as most do, needs no buffer."""
+        return not (self._inside or self._buffer or self._junk) and size - 1 <= self._limit
 
     def _begin(self, at: int, found: list[Received]) -> int:
         """Where the next frame's message begins; -1 minus the position up to which nothing need be kept."""
