@@ -37,6 +37,10 @@ _ACCEPTED = Answer(AnswerKind.ACCEPT)
 _COMMITTED = Answer(AnswerKind.ACCEPT, commit=True)
 
 
+WISHES = frozenset({"AL", "NE", "ER", "SU"})
+"""HL7 table 0155. Anything else in MSH-15 and MSH-16 asks for nothing: who writes it still waits for an answer."""
+
+
 def accepted(envelope: Envelope | None, issues: tuple[Issue, ...] = ()) -> Answer:
     """The positive answer; in enhanced mode the commit acknowledgement. Warnings ride along."""
     commit = _form(envelope, AnswerKind.ACCEPT) == "commit"
@@ -69,10 +73,10 @@ def owed(envelope: Envelope | None, answer: Answer) -> bool:
 def _form(envelope: Envelope | None, kind: AnswerKind) -> str:
     """The form in which MSH-15 and MSH-16 want this answer: `commit`, `application`, or none of them.
 
-    Both empty is original mode. Else the commit acknowledgement where MSH-15 asks for one of this kind, or the
+    Neither stated is original mode. Else the commit acknowledgement where MSH-15 asks for one of this kind, or the
     application acknowledgement where only MSH-16 does: one connection carries one answer. HL7 table 0155.
     """
-    if envelope is None or not (envelope.accept_ack or envelope.application_ack):
+    if envelope is None or not WISHES & {envelope.accept_ack, envelope.application_ack}:
         return "application"
     if _asked(envelope.accept_ack, kind):
         return "commit"

@@ -248,6 +248,7 @@ async def test_what_accept_only_leaves_out_is_kept_with_the_reason(make: Make) -
     ("msh15", "msh16", "good", "bad"),
     [
         pytest.param(b"", b"", "AA", "AE", id="original mode"),
+        pytest.param(b"?", b"x^y", "AA", "AE", id="neither is a code: original mode"),
         pytest.param(b"AL", b"", "CA", "CE", id="always"),
         pytest.param(b"NE", b"AL", "AA", "AE", id="no commit, always application"),
         pytest.param(b"NE", b"NE", "", "", id="never"),
