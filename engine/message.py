@@ -21,9 +21,12 @@ class Party:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Envelope:
-    """Who sent what to whom: the same shape for every standard. Values as written, decoded to text, never changed."""
+    """Who sent what to whom: the same shape for every standard. Values as written, decoded to text, never changed.
+
+    Why not frozen, as here and there below: a frozen one takes five times as long to make, and each message makes one.
+    """
 
     standard: str
     message_id: str
@@ -95,7 +98,7 @@ class Reception:
     certificate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """One message as it came: exact bytes after de-framing, and when (microseconds since 1970 UTC)."""
 

@@ -66,7 +66,7 @@ class NewDelivery:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Acceptance:
     """Commit 1: one received message with all that must be durable before it is answered (RELIABILITY 1).
 
@@ -91,7 +91,7 @@ class Acceptance:
     replay_of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     """Durable. `seq` grows in commit order over the whole store; `deliveries` are ids in the order given."""
 

@@ -26,7 +26,6 @@ from engine.standards.hl7v2.separators import USUAL, Separators, separators_of
 _CODES = {AnswerKind.ACCEPT: "A", AnswerKind.ERROR: "E", AnswerKind.REJECT: "R"}
 _SEVERITIES = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.NOTE: "I"}
 _MOST_ISSUES = 100
-_MOST_REMEMBERED = 1_000
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?")
 _DEFAULT_VERSION = b"2.5.1"
 
@@ -60,10 +59,10 @@ def acknowledge(raw: bytes, answer: Answer, control_id: str, micros: int) -> byt
         narrow = raw[len(mark) :][:65_536].decode(codec, "ignore").encode()
         reply = acknowledge(narrow, answer, control_id, micros)
         return mark + reply.decode("utf-8", "replace").encode(codec) if reply else b""
-    theirs = header(raw) or Header(b"|", [b"MSH", b"|", b"^~\\&"] + [b""] * 19)
+    theirs = header(raw) or Header(b"|", (b"MSH", b"|", b"^~\\&", *[b""] * 19))
     fields = theirs.fields
     stable = (*fields[1:7], fields[9], fields[11], fields[12], fields[18])
-    frame = _frame(stable) if sum(map(len, stable)) < _MOST_REMEMBERED else _frame.__wrapped__(stable)
+    frame = _frame(stable) if theirs.short else _frame.__wrapped__(stable)
     if fields[9][:3].upper() in (b"ACK", b"MCF"):
         return b""
     return _written(frame, fields[10], answer, control_id, micros)

@@ -5,29 +5,34 @@ HL7 v2.5.1, 2.15.9.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from engine.errors import InvalidMessage
 from engine.message import Envelope, Party
 from engine.standards import Charset
-from engine.standards.hl7v2.er7 import Er7Document, read, text_of
+from engine.standards.hl7v2.charset import codec_named, decode
+from engine.standards.hl7v2.er7 import Er7Document, read
 from engine.standards.hl7v2.escapes import unescape
-from engine.standards.hl7v2.lines import names_segment
 from engine.standards.hl7v2.separators import USUAL, Separators
 
 _MOST_HEADER_BYTES = 65_536
 _MOST_PEEKED = 131_072
-_MOST_REMEMBERED = 1_000
+_MOST_REMEMBERED = 65_536
+_MOST_HEADER_REMEMBERED = 1_000
 _USUAL_START = b"MSH|^~\\&|"
+_CONTINUES = re.compile(rb"(?!(?:[A-Z][A-Z0-9]{2}|[a-z][a-z0-9]{2})\|)")
+"""A line that may belong to the field before it."""
 _LEADING = b"\x00\x0b\x1a\x1c \t\r\n\x0c\xef\xbb\xbf"
 
 
 class Header(NamedTuple):
-    """MSH as bytes: `fields[n]` is MSH-n, always at least 21 of them."""
+    """MSH as bytes: `fields[n]` is MSH-n, always at least 21 of them. `short` when it is worth remembering."""
 
     separator: bytes
-    fields: list[bytes]
+    fields: tuple[bytes, ...]
+    short: bool = True
 
 
 def header(raw: bytes) -> Header | None:
@@ -35,6 +40,12 @@ def header(raw: bytes) -> Header | None:
 
     Looks at one line only, whatever follows.
     """
+    return _header(raw) if len(raw) < _MOST_REMEMBERED else _header.__wrapped__(raw)
+
+
+@lru_cache(maxsize=2)
+def _header(raw: bytes) -> Header | None:
+    """Remembered for a moment: who peeks at a message acknowledges it next."""
     if not raw.startswith(b"MSH"):
         raw = raw[:_MOST_HEADER_BYTES].lstrip(_LEADING)
         begin = raw[:1024].upper().find(b"MSH")
@@ -48,11 +59,12 @@ def header(raw: bytes) -> Header | None:
     separator = raw[3:4]
     if not separator or separator.isalnum() or not b" " < separator < b"\x7f":
         return None
-    fields = raw[: end if line_feed < 0 else line_feed].split(separator, 21)
+    end = end if line_feed < 0 else line_feed
+    fields = raw[:end].split(separator, 21)
     fields.insert(1, separator)
     if len(fields) < 22:
         fields += [b""] * (22 - len(fields))
-    return Header(separator, fields)
+    return Header(separator, tuple(fields), end < _MOST_HEADER_REMEMBERED)
 
 
 def envelope_of(document: Er7Document) -> Envelope:
@@ -63,60 +75,69 @@ def envelope_of(document: Er7Document) -> Envelope:
 
     Raises: InvalidMessage when MSH-9 or MSH-10 is empty.
     """
-    return _envelope(document.segments[0].fields, document.separators, document.charset)
+    fields, separators, charset = document.segments[0].fields, document.separators, document.charset
+    if len(fields) < 21:
+        fields = fields + [""] * (21 - len(fields))
+    stable = fields[3], fields[4], fields[5], fields[6], fields[9], fields[11], fields[12], fields[15], fields[16]
+    look = _stable if len(document.segments[0].raw) < _MOST_HEADER_REMEMBERED else _stable.__wrapped__
+    return _envelope(look(stable, separators, charset), fields[10], fields[7], separators, charset)
 
 
 def peek(raw: bytes, charset: Charset) -> Envelope:
     """The envelope of a message that is not read further. Raises: InvalidMessage, as reading it would.
 
     Why: the answer after storing needs no more, and reading is half its cost. Whatever could make the header anything
-    but the text up to the first CR is read whole.
+    but the bytes up to the first CR is read whole.
     """
-    if not raw.startswith(_USUAL_START) or b"\n" in raw or len(raw) > _MOST_PEEKED:
+    if not raw.startswith(_USUAL_START) or len(raw) > _MOST_PEEKED or b"\n" in raw or b"\x00" in raw:
         return envelope_of(read(raw, charset))
-    text, codec = text_of(raw, charset, [])
-    end = text.find("\r")
-    following = text[end + 1 : end + 5]
-    if following and end >= 0 and not (following[3:] == "|" and following.isupper() and names_segment(following[:3])):
+    known = header(raw)
+    end = raw.find(b"\r")
+    following = raw[end + 1 : end + 5] if end >= 0 else b""
+    if known is None or (following and _CONTINUES.match(following)):
         return envelope_of(read(raw, charset))
-    fields = (text[:end] if end >= 0 else text).split("|", 21)
-    fields.insert(1, "|")
-    return _envelope(fields, USUAL, codec)
-
-
-def _envelope(fields: list[str], separators: Separators, charset: str) -> Envelope:
-    if len(fields) < 21:
-        fields = fields + [""] * (21 - len(fields))
+    codec = _codec(raw, known.fields[18], charset)
+    if not codec:
+        return envelope_of(read(raw, charset))
+    fields = known.fields
     stable = fields[3], fields[4], fields[5], fields[6], fields[9], fields[11], fields[12], fields[15], fields[16]
-    read_once = _stable if sum(map(len, stable)) < _MOST_REMEMBERED else _stable.__wrapped__
-    type_, version, sender, receiver, processing, accept_ack, application_ack = read_once(stable, separators, charset)
+    look = _stable if known.short else _stable.__wrapped__
+    return _envelope(look(stable, USUAL, codec), fields[10].decode(codec), fields[7].decode(codec), USUAL, codec)
+
+
+def _codec(raw: bytes, claim: bytes, charset: Charset) -> str:
+    """The codec that reading would choose; "" for one in which a separator's byte may be part of a letter."""
+    name = claim.split(b"~", 1)[0].decode("ascii", "replace").strip()
+    if raw.isascii():
+        codec = codec_named(name)
+        return "" if codec.startswith("iso2022") else codec if codec and not codec.startswith("utf-") else "utf-8"
+    codec = decode(raw, name, charset, [])[1]
+    return codec if codec.startswith(("utf-8", "iso8859", "cp1252")) else ""
+
+
+def _envelope(
+    stable: tuple[str, str, Party, Party, str, str, str], id_: str, time: str, separators: Separators, charset: str
+) -> Envelope:
+    type_, version, sender, receiver, processing, accept_ack, application_ack = stable
     if not type_:
         raise _missing("the message type is missing", 9)
-    message_id = unescape(fields[10], separators, charset).strip()
+    message_id = unescape(id_, separators, charset).strip()
     if not message_id:
         raise _missing("the message control id is missing", 10)
+    sent = time if time.replace("+", "0").isalnum() else _component(time, 1, separators, charset)
     return Envelope(
-        "hl7v2",
-        message_id,
-        type_,
-        version,
-        sender,
-        receiver,
-        _component(fields[7], 1, separators, charset),
-        "",
-        processing,
-        charset,
-        accept_ack,
+        "hl7v2", message_id, type_, version, sender, receiver, sent, "", processing, charset, accept_ack,
         application_ack,
-    )
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=512)
 def _stable(
-    fields: tuple[str, ...], separators: Separators, charset: str
+    fields: tuple[bytes, ...] | tuple[str, ...], separators: Separators, charset: str
 ) -> tuple[str, str, Party, Party, str, str, str]:
     """What one sender's messages of one type have in common: looked up instead of read again for each of them."""
-    application, facility, to_application, to_facility, type_, processing, version, accept, application_accept = fields
+    texts = [field if isinstance(field, str) else field.decode(charset) for field in fields]
+    application, facility, to_application, to_facility, type_, processing, version, accept, application_accept = texts
     kind, event = (_component(type_, number, separators, charset) for number in (1, 2))
     return (
         f"{kind}^{event}" if kind and event else kind,

@@ -92,7 +92,7 @@ def read(raw: bytes, charset: Charset) -> Er7Document:
     Raises: InvalidMessage for bytes that hold no MSH, cannot be decoded or state separators that separate nothing.
     """
     issues: list[Issue] = []
-    text, codec = text_of(raw, charset, issues)
+    text, codec = _text(raw, charset, issues)
     if SMALL_TILDE in text[:9]:
         issues.append(Issue(Severity.WARNING, "hl7.small_tilde", "U+02DC for ~ in MSH-2; repaired", "MSH[1]-2", "102"))
         text = text.replace(SMALL_TILDE, "~")
@@ -120,7 +120,7 @@ def _separators(text: str) -> Separators:
     return separators_of(separator, encoding.splitlines()[0] if encoding else "")
 
 
-def text_of(raw: bytes, charset: Charset, issues: list[Issue]) -> tuple[str, str]:
+def _text(raw: bytes, charset: Charset, issues: list[Issue]) -> tuple[str, str]:
     """Text that begins with MSH, and the codec."""
     body = raw
     if not raw.startswith(b"MSH"):
