@@ -40,6 +40,7 @@ _plain_decimal = _fits(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _VISIBLE = r"[^\s\x00-\x1f\ud800-\udfff]+"
 _code = _fits(rf"{_VISIBLE}(?:[ \t\r\n]{_VISIBLE})*")
 _base64 = _fits(r"[A-Za-z0-9+/]*={0,2}")
+_BASE64_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _blanks = re.compile(r"[ \t\r\n]+")
 _control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _markup = re.compile(r"<!|<\s*(?:script|form|object|iframe|base|frame|head|body)\b|\son\w+\s*=", re.IGNORECASE)
@@ -63,13 +64,20 @@ def _string(text: str) -> bool:
 
 def _is_base64(text: str) -> bool:
     if len(text) < _SLICE:
-        bare = text if _base64(text) else _blanks.sub("", text)
-        return bare != "" and len(bare) % 4 == 0 and bool(_base64(bare))
+        return _is_bare_base64(text) or _is_bare_base64(_blanks.sub("", text))
     # A big attachment in pieces, so that checking it never needs a second copy of it.
     if len(text) % 4 or not text.isascii():
         bare = _blanks.sub("", text)
         return bare.isascii() and len(bare) % 4 == 0 and _in_pieces(bare)
     return _in_pieces(text) or _in_pieces(_blanks.sub("", text))
+
+
+def _is_bare_base64(text: str) -> bool:
+    """Without white space. What a table deletes in one pass needs no expression."""
+    digits = text.rstrip("=")
+    if text == "" or len(text) % 4 or len(text) - len(digits) > 2 or not digits.isascii():
+        return False
+    return not digits.encode().translate(None, _BASE64_DIGITS)
 
 
 def _in_pieces(text: str) -> bool:

@@ -16,9 +16,13 @@ def _all_have(name: str, kinds: set[str]) -> Rule:
 
     def holds(bundle: Json) -> bool:
         wanted = bundle["type"] in kinds
-        return all((name in entry) is wanted for entry in bundle["entry"])
+        return (not wanted) not in [name in entry for entry in bundle["entry"]]
 
     return Rule(key, f"entry.{name} goes with {', '.join(sorted(kinds))} only", holds=holds, needs=("type", "entry"))
+
+
+def _found(bundle: Json) -> bool:
+    return bundle["type"] == "searchset" or True not in ["search" in entry for entry in bundle["entry"]]
 
 
 def _distinct(bundle: Json) -> bool:
@@ -101,7 +105,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "bdl-2",
             "entry.search is for searchset only",
-            holds=lambda bundle: bundle["type"] == "searchset" or all("search" not in e for e in bundle["entry"]),
+            holds=_found,
             needs=("type", "entry"),
         ),
         _all_have("request", _WITH_REQUEST),

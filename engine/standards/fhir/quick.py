@@ -1,0 +1,194 @@
+"""The source of a judge: code that says yes or no of values with the very elements of one shape.
+
+A nested object is judged in place if it has the elements of one in the value that made the shape worth compiling; one
+with other elements is given to the judges of its own spec. So the usual value costs no call, and no other is refused
+or let through for being unusual.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from engine.standards.fhir import Decimal
+from engine.standards.fhir.primitives import CHECKS, SEEN, Check, is_decimal, looked_up
+from engine.standards.fhir.r4 import Element, load
+from engine.standards.fhir.rule import Json
+from engine.standards.fhir.spec import Spec, pointed_type, present, spec, spec_of
+
+Shape = tuple[str, ...]
+Judge = Callable[[Json], bool]
+JudgesOf = Callable[[Spec], tuple[Callable[[Shape], Judge | None], Judge]]
+"""What finds the judge of a shape of a spec, and what judges a value of a shape that has none."""
+
+_DEEPEST = 12
+"""Levels of indentation; deeper, no more objects in place."""
+_LONGEST = 400
+"""Lines of a judge; beyond that, no more objects in place."""
+_MOST = 3
+"""Shapes in place of one element."""
+_LETTERS = "abcdefghijklmnop"
+"""Names of elements of an object judged in place; one with more is not."""
+
+
+def fits(spec_: Spec, shape: Shape) -> bool:
+    """Whether a value with just these elements can be valid. `_given` beside a list is left to `walk`."""
+    elements = spec_.type.elements
+    keys = set(shape)
+    chosen: set[str] = set()
+    for key in shape:
+        if key == "resourceType" and spec_.is_resource:
+            continue
+        name = key[1:] if key[:1] == "_" else key
+        element = elements.get(name)
+        if element is None or (name != key and (element.many or element.type not in CHECKS)):
+            return False
+        if element.choice and (name == key or name not in keys):
+            if element.choice in chosen:
+                return False
+            chosen.add(element.choice)
+    if not keys - {"id"} and not spec_.is_resource:
+        return False
+    have = present(spec_, keys)
+    return have.issuperset(spec_.required) and all(r.present is None or r.present(have) for r in spec_.rules)
+
+
+class Writer:
+    """Writes the judge of one shape: its source, and the names the source refers to.
+
+    `like` is a value of that shape, or None; only the names of its elements are looked at.
+    """
+
+    def __init__(self, spec_: Spec, shape: Shape, like: Json | None, judges: JudgesOf, resource: Judge) -> None:
+        self.spec, self.shape, self.judges = spec_, shape, judges
+        self.likes = [] if like is None else [like]
+        self.names: dict[str, Any] = {"Decimal": Decimal, "resource": resource}
+        self._count = itertools.count()
+        self._lines: list[str] = []
+
+    def text(self) -> str:
+        variables = [f"v{index}" for index in range(len(self.shape))]
+        self._line(0, "def judge(d):")
+        self._line(1, f"{', '.join(variables)}{',' if len(variables) == 1 else ''} = d.values()")
+        self._content(self.spec, dict(zip(self.shape, variables, strict=True)), "d", self.likes, 1)
+        self._line(1, "return True")
+        return "\n".join(self._lines) + "\n"
+
+    def _line(self, level: int, text: str) -> None:
+        self._lines.append("    " * level + text)
+
+    def _refuse(self, level: int, right: str) -> None:
+        self._line(level, f"if not {right}: return False")
+
+    def _name(self, stem: str, value: Any) -> str:
+        for name, known in self.names.items():
+            if known is value:
+                return name
+        name = f"{stem}{next(self._count)}"
+        self.names[name] = value
+        return name
+
+    def _content(self, spec_: Spec, variables: dict[str, str], whole: str, likes: list[Json], level: int) -> None:
+        """Every element of an object, then the rules of its spec."""
+        for key, variable in variables.items():
+            self._line(level, f"# {key}")
+            self._element(spec_, key, variable, [like[key] for like in likes], level)
+        for rule in spec_.rules:
+            if rule.holds is not None and variables.keys() >= set(rule.needs) and rule.key != "target":
+                self._line(level, f"# {rule.key}")
+                self._refuse(level, f"{self._name('rule', rule.holds)}({whole})")
+
+    def _element(self, spec_: Spec, key: str, variable: str, likes: list[Any], level: int) -> None:
+        if key == "resourceType" and spec_.is_resource:
+            self._line(level, f"if {variable} != {spec_.type.name!r}: return False")
+            return
+        if key[:1] == "_":
+            self._refuse(level, self._object(spec("Element"), variable))
+            return
+        element = spec_.type.elements[key]
+        if element.many:
+            self._line(level, f"if type({variable}) is not list or not {variable}: return False")
+            item = f"{variable}_"
+            self._line(level, f"for {item} in {variable}:")
+            variable, level = item, level + 1
+            likes = [one for like in likes if type(like) is list for one in like]
+        kind = element.type
+        if kind in CHECKS:
+            self._refuse(level, self._primitive(spec_, element, variable))
+        elif kind in load().resources or kind in ("Resource", "DomainResource"):
+            self._refuse(level, f"resource({variable})")
+        else:
+            self._complex(spec_of(element), variable, likes, level)
+
+    def _complex(self, spec_: Spec, variable: str, likes: list[Any], level: int) -> None:
+        """An object of a complex type: in place where it is like one that was seen, else by its spec's judges."""
+        elsewhere = self._object(spec_, variable)
+        branch = "if"
+        for shape in self._shapes(spec_, likes) if level <= _DEEPEST else ():
+            same = [like for like in likes if type(like) is dict and tuple(like) == shape]
+            parts = {key: f"{variable}{letter}" for key, letter in zip(shape, _LETTERS, strict=False)}
+            self._line(level, f"{branch} len({variable}) == {len(parts)}:")
+            self._line(level + 1, "try: " + "; ".join(f"{part} = {variable}[{key!r}]" for key, part in parts.items()))
+            self._line(level + 1, "except KeyError:")
+            self._refuse(level + 2, elsewhere)
+            self._line(level + 1, "else:")
+            self._content(spec_, parts, variable, same, level + 2)
+            branch = "elif"
+        self._line(level, f"{branch} not {elsewhere}: return False")
+
+    def _shapes(self, spec_: Spec, likes: list[Any]) -> list[Shape]:
+        """The shapes worth their code: of different length, since the length tells them apart."""
+        shapes: dict[int, Shape] = {}
+        for like in likes:
+            if len(shapes) == _MOST or len(self._lines) > _LONGEST:
+                break
+            if type(like) is not dict or len(like) in shapes or len(like) > len(_LETTERS):
+                continue
+            if all(type(key) is str for key in like) and fits(spec_, tuple(like)):
+                shapes[len(like)] = tuple(like)
+        return list(shapes.values())
+
+    def _object(self, spec_: Spec, variable: str) -> str:
+        known, unknown = self.judges(spec_)
+        return f"({self._name('shapes', known)}(tuple({variable})) or {self._name('unknown', unknown)})({variable})"
+
+    def _primitive(self, spec_: Spec, element: Element, variable: str) -> str:
+        """An expression, true for a right value of the element."""
+        kind = element.type
+        if spec_.type.name == "Reference" and element.name == "reference":
+            seen, reference = _reference(spec_.targets)
+            return self._looked_up(variable, "str", seen, self._name("reference", reference))
+        check = self._name(kind, CHECKS[kind])
+        if element.codes is not None:
+            allowed = f"{variable} in {self._name('codes', element.codes)}"
+            # A `Decimal` equals the text it is made of, so where a code looks like a number the type is asked too.
+            numeric = any(is_decimal(Decimal(code)) for code in element.codes)
+            return f"({allowed} and {check}({variable}))" if numeric else f"({allowed})"
+        if kind == "boolean":
+            return f"({variable} is True or {variable} is False)"
+        if kind in SEEN:
+            return self._looked_up(variable, "Decimal" if kind == "decimal" else "str", SEEN[kind], check)
+        return f"{check}({variable})"
+
+    def _looked_up(self, variable: str, json_type: str, seen: set[str], check: str) -> str:
+        return f"(type({variable}) is {json_type} and {variable} in {self._name('seen', seen)} or {check}({variable}))"
+
+
+_references: dict[str, Check] = {}
+
+
+def _reference(targets: frozenset[str]) -> tuple[set[str], Check]:
+    """What was seen, and the check of a literal reference to these types. A local one (`#a`) is left to `walk`."""
+    kind = f"reference {' '.join(sorted(targets))}"
+    if kind not in _references:
+        is_string = CHECKS["string"]
+        allowed = targets | {""}
+
+        def fits_(text: str) -> bool:
+            if not is_string(text) or text[0] == "#":
+                return False
+            return not targets or pointed_type(text) in allowed
+
+        _references[kind] = looked_up(kind, fits_)
+    return SEEN[kind], _references[kind]
