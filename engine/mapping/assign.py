@@ -137,8 +137,7 @@ class Assign:
         """Text as a uri: no blanks."""
         variable = self.module.name("v")
         rule = self.module.rule_here(want.label)
-        last = self.module.seen[-1] if len(self.module.seen) > since else None
-        spot = f"{last.segment}, {last.path}" if last else "NOWHERE, ''"
+        spot = self.module.spot(since)
         if value.many:
             one = self.module.name("v")
             block.line(f"{variable} = [{one} for {one} in {value.code} if as_uri(r, {one}, {rule}, {spot})]")

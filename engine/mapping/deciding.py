@@ -50,11 +50,18 @@ class Deciding(ABC):
                 return f"({self.text(item, frame, block)} {'not in' if negated else 'in'} {listed})"
             case Path() if self.names_segment(expression):
                 return self.exists(expression, frame, block)
+            case Path(steps=(step,)) if step.pick is None:
+                return self.holds(expression, frame, block)
             case Reference(entry=entry) if entry in self.module.entries.known():
                 return f"({self.module.entries.lookup(entry, frame, False)} is not None)"
             case _:
                 value = self.value(expression, frame, block)
                 return "False" if value is None else f"({value.present})"
+
+    def holds(self, path: Path, frame: Frame, block: Block) -> str:
+        """A field or component alone: there is anything in it, in whichever part, and it is not null."""
+        raw = self.reads.held(path, frame, block)
+        return "False" if raw is None else f"({raw} and ({raw}.isalnum() or has({raw})))"
 
     def both(self, left: Expression, right: Expression, word: str, frame: Frame, block: Block) -> str:
         """`and`, `or`: what the right side reads is read only when it matters."""

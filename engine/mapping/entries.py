@@ -170,6 +170,7 @@ class Entries:
         self.module.marks.entry = plan.key
         function = self.module.functions.inside(f"def find_{plan.python}(r, m):")
         function.line("d = r.document")
+        head = self.module.begun(function)
         function.line("found = []")
         frame: Frame = self.message(plan, function)
         block = function
@@ -194,6 +195,7 @@ class Entries:
         self.identities.emit(plan, frame, block)
         self.required(plan, function)
         function.line("return found")
+        self.module.ended(head)
 
     def required(self, plan: Plan, function: Block) -> None:
         """`required: true`: a message without any instance is refused; unidentified ones have said so themselves."""
@@ -223,6 +225,7 @@ class Entries:
         )
         self.module.marks.entry = plan.key
         function.line("d = r.document")
+        head = self.module.begun(function)
         frame = self.message(plan, function)
         for loop in plan.loops:
             frame = Frame(
@@ -251,6 +254,7 @@ class Entries:
             self.nodes.objects.demands.complete(content, definition, want, node, frame, function, "o", nested=False)
         rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
         function.line(f"if o is not r.entries[n].resource: r.put(n, o, {rule})")
+        self.module.ended(head, plan.parameters)
 
 
 def _all_of(name: str) -> str:

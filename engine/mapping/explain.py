@@ -45,6 +45,8 @@ def _walk(
             yield Explained(entry, path, "reference", rule.rule.at, rule.places)
             return
         for name, child in value.items():
+            if name == "resourceType":
+                continue
             # What a table gives as a whole has one rule: that of the element it stands in.
             yield from _walk(child, f"{path}.{name}", entry, made, made.get((id(value), name), rule))
     elif isinstance(value, list):

@@ -108,16 +108,21 @@ def grouped(document: Er7Document, message: Group) -> Scope:
 def read_groups(definitions: dict[str, Defined], findings: Findings) -> dict[str, Group]:
     """The declared groups by name; each is also in the `inner` of its outer one."""
     groups = {name: _group(name, defined, findings) for name, defined in definitions.items()}
+    wrong = False
     for name, group in groups.items():
+        defined = definitions[name]
         if group.outer and group.outer not in groups:
-            defined = definitions[name]
             hint = findings.near(group.outer, groups)
-            findings.add(
-                "M303", defined.file, defined.node, f"group '{name}' lies in an unknown group '{group.outer}'", hint
-            )
+            text = f"group '{name}' lies in an unknown group '{group.outer}'"
+            findings.add("M303", defined.file, defined.node, text, hint)
+            wrong = True
         elif group.outer and _circular(group, groups):
-            findings.add("M303", definitions[name].file, definitions[name].node, f"group '{name}' lies in itself")
-        elif group.outer:
+            findings.add("M303", defined.file, defined.node, f"group '{name}' lies in itself")
+            wrong = True
+    if wrong:
+        return groups
+    for group in groups.values():
+        if group.outer:
             groups[group.outer].inner.append(group)
     outermost = [group for group in groups.values() if not group.outer]
     for group in groups.values():
@@ -127,7 +132,7 @@ def read_groups(definitions: dict[str, Defined], findings: Findings) -> dict[str
             outer = groups.get(around.outer) if around.outer else None
             for sibling in outermost if outer is None else outer.inner:
                 closers |= sibling.starts
-            around = outer if outer is not around else None
+            around = outer
         group.closers = frozenset(closers - {name for child in group.inner for name in child.starts})
     return groups
 

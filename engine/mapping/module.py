@@ -5,7 +5,7 @@ The parts know each other only through the protocols here: terms (expressions), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -63,6 +63,7 @@ class Module:
     constants: dict[str, str] = field(default_factory=dict)
     pads: dict[str, int] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    loose: dict[str, None] = field(default_factory=dict)
     counting: bool = True
     leaf: tuple[str, int, int] = ("", 0, 0)
     label: str = ""
@@ -118,11 +119,37 @@ class Module:
         self.pads[segment] = max(self.pads.get(segment, 0), field_number)
         return f"P_{segment}"
 
+    def spot(self, since: int) -> str:
+        """Python code of segment and path of the value at hand: the last place read since a mark in `seen`."""
+        if len(self.seen) <= since:
+            return "NOWHERE, ''"
+        last = self.seen[-1]
+        self.need(last)
+        return f"{last.segment}, {last.path}"
+
+    def need(self, one: Seen) -> None:
+        """A place that is told of: its variables are there even where the read itself was passed over."""
+        for name in (one.segment, one.path, one.raw):
+            if name[1:].isdigit():
+                self.loose[name] = None
+
+    def begun(self, function: Block) -> Block:
+        """The place at a function's beginning for the variables that must be there."""
+        self.loose = {}
+        return function.here()
+
+    def ended(self, head: Block, given: Iterable[str] = ()) -> None:
+        for name in self.loose:
+            if name not in given:
+                head.line(f"{name} = {'NOWHERE' if name[0] == 's' else repr('')}")
+
     def places(self, since: int) -> str:
         """Python tuple of the places read since a mark in `seen`."""
         seen = self.seen[since:]
         carried = [one for one in seen if not one.decides] or seen
-        found = dict.fromkeys(f"({one.segment}, {one.path})" for one in carried)
+        for one in carried:
+            self.need(one)
+        found = dict.fromkeys(f"({one.segment}, {one.path}, {one.raw})" for one in carried)
         return "(" + "".join(f"{one}, " for one in found) + ")"
 
     def fault(self, code: str, column: int, text: str, suggestion: str = "") -> None:

@@ -198,7 +198,7 @@ class Pipes:
         then = block.inside(f"if {source.code}:")
         then.inside("try:").line(f"{variable}, {note} = {call}")
         failed = then.inside("except BadTime as error:")
-        failed.line(f"r.bad(error, {self.at(frame)}, {self.spot(since)}, {source.code})")
+        failed.line(f"r.bad(error, {self.at(frame)}, {self.module.spot(since)}, {source.code})")
         then.inside("else:").inside(f"if {note}:").line(self.note(note, source, since, frame))
         return Value(variable, name, needs=source.needs)
 
@@ -209,21 +209,14 @@ class Pipes:
         then = block.inside(f"if {source.code}:")
         then.inside("try:").line(f"{variable} = {call}")
         failed = then.inside("except (BadTime, BadValue) as error:")
-        failed.line(f"r.bad(error, {self.at(frame)}, {self.spot(since)}, {source.code})")
+        failed.line(f"r.bad(error, {self.at(frame)}, {self.module.spot(since)}, {source.code})")
 
     def note(self, code: str, source: Value, since: int, frame: Frame) -> str:
-        return f"r.noted({code}, {self.at(frame)}, {self.spot(since)}, {source.code})"
+        return f"r.noted({code}, {self.at(frame)}, {self.module.spot(since)}, {source.code})"
 
     def at(self, frame: Frame) -> str:
         """The rule at hand."""
         return self.module.rule_here(self.module.label)
-
-    def spot(self, since: int) -> str:
-        """Segment and path of the value at hand: the last place read."""
-        if len(self.module.seen) > since:
-            last = self.module.seen[-1]
-            return f"{last.segment}, {last.path}"
-        return "NOWHERE, ''"
 
     def coded(self, pipe: Pipe, source: Value, since: int, frame: Frame, block: Block) -> Value | None:
         """`table NAME` and `coding NAME`. A coding stays the text of its code until the element says which it wants."""
@@ -236,7 +229,7 @@ class Pipes:
         ensured = source.total and table.total
         variable = self.module.name("v")
         if pipe.function == "coding":
-            call = f"r.unknown_coding({{table}}, {{code}}, {self.at(frame)}, {self.spot(since)}, {{concept}})"
+            call = f"r.unknown_coding({{table}}, {{code}}, {self.at(frame)}, {self.module.spot(since)}, {{concept}})"
             return Value(
                 source.code,
                 "coding",
@@ -248,9 +241,8 @@ class Pipes:
         table_name = self.module.table(table.name, "code")
         block.line(f"{variable} = ''")
         then = block.inside(f"if {source.code}:")
-        unknown = (
-            f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {self.at(frame)}, {self.spot(since)})"
-        )
+        told = f"{self.at(frame)}, {self.module.spot(since)}"
+        unknown = f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {told})"
         if table.silent:
             then.line(f"{variable} = {table_name}.get({source.code}, '')")
             then.line(f"if r.tables and not {variable}: {variable} = {unknown}")

@@ -26,6 +26,7 @@ class Raw:
     above: tuple[int, ...] = ()
     others: tuple[Raw, ...] = ()
     needs: frozenset[str] | None = None
+    item: str = "''"
 
 
 class Raws:
@@ -166,7 +167,7 @@ class Raws:
             code = variable
         return Raw(
             code, level, item.segment, item.path_code(suffix), many, item.origin, item.template, step.parts,
-            needs=frozenset({first}),
+            needs=frozenset({first}), item=item.var,
         )  # fmt: skip
 
     def split(self, item: Frame) -> str:

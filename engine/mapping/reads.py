@@ -38,6 +38,39 @@ class Reads(Loops):
         self.leaf(raw.code, block, formatted)
         return Value(raw.code, TEXT, needs=raw.needs)
 
+    def held(self, path: Path, frame: Frame, block: Block) -> str | None:
+        """Python code of the raw text of a field (all repetitions) or part, to see whether it holds anything."""
+        step = self.absolute(path.steps[0], frame)
+        if not step.name:
+            raw = self.relative(step, frame, block, False)
+            if raw is None:
+                return None
+            self.account(raw)
+            self.see(raw)
+            code = raw.code
+        else:
+            if not self.visible(step, frame):
+                return None
+            item, fields = segment(self.module, frame, step.name, step.field)
+            self.count(self.mark(step, False, step.parts or (1, 1)))
+            self.module.seen.append(Seen(item, repr(self.suffix(step)), not self.module.counting))
+            code = self.parts_of(f"{fields}[{step.field}]", step.parts)
+        if code.endswith("]"):
+            return code
+        key = f"{code} raw"
+        variable = block.value_of(key)
+        if variable is None:
+            variable = block.known[key] = self.module.name("t")
+            block.line(f"{variable} = {code}")
+        return variable
+
+    @staticmethod
+    def parts_of(code: str, parts: tuple[int, ...]) -> str:
+        """Raw component and sub-component of the first repetition of a field."""
+        for number, function in zip(parts, ("part", "subpart"), strict=False):
+            code = f"{function}({code}, {number - 1})"
+        return code
+
     def field_text(self, step: Step, frame: Frame, block: Block, formatted: bool) -> Value | None:
         """The straight case: `PID-8`, `PID-5.2`, `PID-3.4.2`."""
         if not self.visible(step, frame):
@@ -101,4 +134,4 @@ class Reads(Loops):
 
     def see(self, raw: Raw) -> None:
         if raw.segment:
-            self.module.seen.append(Seen(raw.segment, raw.path, not self.module.counting))
+            self.module.seen.append(Seen(raw.segment, raw.path, not self.module.counting, raw.item))

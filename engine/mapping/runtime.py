@@ -134,7 +134,7 @@ class Run:
             text = f"{rule.makes}: the code is not in table '{table.name}'"
             self.issue(table.level, "map.unknown_code", text, self.place(segment, path, raw), "103", rule)
 
-    def required(self, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
+    def required(self, rule: Rule, places: tuple[tuple[Segment, str, str], ...]) -> None:
         """A mandatory element has no value."""
         place = self.place(*places[0]) if places else ""
         told = {self.place(*one) for one in places}
@@ -154,7 +154,7 @@ class Run:
         """An instance of this entry was there and could not be identified."""
         return key in self.nameless
 
-    def unidentified(self, key: str, level: str, rule: Rule, places: tuple[tuple[Segment, str], ...]) -> None:
+    def unidentified(self, key: str, level: str, rule: Rule, places: tuple[tuple[Segment, str, str], ...]) -> None:
         place = self.place(*places[0]) if places else ""
         standard = "101" if level == "error" else ""
         self.nameless.add(key)

@@ -101,3 +101,4 @@ class Seen:
     segment: str
     path: str
     decides: bool = False
+    raw: str = "''"

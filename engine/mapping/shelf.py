@@ -24,6 +24,9 @@ from engine.standards.fhir import r4
 from engine.standards.hl7v2 import paths
 from engine.standards.hl7v2.er7 import Er7Document
 
+ZONE = "Europe/Oslo"
+"""Of times without an offset where neither message, channel nor mapping says."""
+
 SiteTables = Mapping[str, Mapping[str, str]]
 
 
@@ -66,7 +69,7 @@ class Er7Mapping:
             document,
             context,
             grouped(document, program.message),
-            self.zone(context.time_zone or self.sources.time_zone),
+            self.zone(context.time_zone or self.sources.time_zone or ZONE),
             program.strict,
             paths.bound(document.separators),
             tables=bool(context.tables),

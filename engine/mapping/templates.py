@@ -119,12 +119,13 @@ class Templates:
                 self.fault(expression.column, f"type '{expression.type}' uses itself")
                 return None
             self.made[key] = None
-            before = (self.module.leaf, self.module.label, self.module.seen, self.module.counting)
-            self.module.seen, self.module.counting = [], True
+            module = self.module
+            before = (module.leaf, module.label, module.seen, module.counting, module.loose)
+            module.seen, module.counting = [], True
             self.open.append(expression.type)
             self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity, often)
             self.open.pop()
-            self.module.leaf, self.module.label, self.module.seen, self.module.counting = before
+            module.leaf, module.label, module.seen, module.counting, module.loose = before
         return self.made[key]
 
     def write(
@@ -148,6 +149,7 @@ class Templates:
             return None
         keep = self.remembered(name, target, identity, often, parameters, body)
         body.line("d = r.document")
+        head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
         for parameter, text in bindings:
             given = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
@@ -167,6 +169,7 @@ class Templates:
         if keep:
             body.line(f"{keep} = {value.code}")
         body.line(f"return {value.code}")
+        self.module.ended(head)
         self.module.functions.add(function)
         assert frame.template is not None
         return Made(name, value, frozenset(frame.template))

@@ -67,9 +67,15 @@ def bound(separators: Separators) -> dict[str, object]:
             return []
         return [one for one in text.split(repetition) if one] if repetition in text else [text]
 
+    nothing = f'{repetition}{component}{subcomponent} "'
+
+    def has(text: str) -> bool:
+        """Whether there is anything in it besides separators, blanks and null."""
+        return bool(text.strip(nothing))
+
     def repetition_of(field: str, raw: str) -> int:
         """Which repetition (from 1) holds `raw`; 0 when the field does not repeat. For places in issues only."""
-        if repetition not in field:
+        if not raw or repetition not in field:
             return 0
         return next((number for number, one in enumerate(field.split(repetition), 1) if raw in one), 0)
 
@@ -83,6 +89,7 @@ def bound(separators: Separators) -> dict[str, object]:
         "part": part,
         "subpart": subpart,
         "nth": nth,
+        "has": has,
         "repetitions": repetitions,
         "repetition_of": repetition_of,
     }

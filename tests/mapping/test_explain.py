@@ -1,0 +1,71 @@
+"""Explaining: every element has its rule and its place, and a traced run makes the same as a plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.mapping import Context
+from engine.mapping.explain import explain
+from engine.mapping.shelf import load_mapping
+from engine.standards import Charset
+from engine.standards.hl7v2.envelope import envelope_of
+from engine.standards.hl7v2.er7 import read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RULES = """
+types:
+  CX: {$target: Identifier, value: .1, system: .4 | prefix 'urn:x:'}
+entries:
+  - key: patient
+    resource: Patient
+    write: own
+    identity: PID-3 as CX
+    body:
+      identifier: PID-3[*] as CX
+      birthDate: PID-7 | date
+      gender: = unknown
+      managingOrganization: ->owner
+  - {key: owner, resource: Organization, write: mention, identity: PD1-3 as CX, body: {name: PD1-3.2 else PD1-4}}
+"""
+
+
+def test_each_element_names_its_rule_and_place(build: Callable[..., Any], message: Callable[..., Any]) -> None:
+    mapping = build(RULES)
+    document = message("PID|1||7^^^U~8||||19580113", "PD1|||X^Bodø")
+    found = explain(mapping, document, Context(envelope_of(document), 0))
+    assert [(one.path, one.value, one.rule, one.places) for one in found] == [
+        ("Patient.identifier[0].value", "7", "mappings/t.yaml:6", ("PID[1]-3[1].1",)),
+        ("Patient.identifier[0].system", "urn:x:U", "mappings/t.yaml:6", ("PID[1]-3[1].4",)),
+        ("Patient.identifier[1].value", "8", "mappings/t.yaml:6", ("PID[1]-3[2].1",)),
+        ("Patient.birthDate", "1958-01-13", "mappings/t.yaml:14", ("PID[1]-7",)),
+        ("Patient.managingOrganization", "reference", "mappings/t.yaml:16", ()),
+        ("Patient.gender", "unknown", "mappings/t.yaml:15", ()),
+        ("Organization.name", "Bodø", "mappings/t.yaml:17", ("PD1[1]-3.2", "PD1[1]-4")),
+    ]
+
+
+@pytest.mark.parametrize("sample", sorted(path.name for path in (ROOT / "samples" / "hl7v2").glob("*.hl7")))
+def test_a_traced_run_makes_the_same_and_explains_all_of_it(sample: str) -> None:
+    document = read((ROOT / "samples" / "hl7v2" / sample).read_bytes(), Charset())
+    envelope = envelope_of(document)
+    id = "hl7v2/oru" if envelope.type.startswith("ORU") else "hl7v2/adt"
+    mapping = MAPPINGS.setdefault(
+        id, load_mapping(id, lambda name: (ROOT / "mappings" / f"{name}.yaml").read_text("utf-8"))
+    )
+    context = Context(envelope, 0, namespace="urn:x-budstikke:test")
+    plain = mapping.run(document, context)
+    traced = mapping.ran(document, context, mapping.traced())
+    assert [(e.key, e.identity, e.resource) for e in traced.entries] == [
+        (e.key, e.identity, e.resource) for e in plain.entries
+    ]
+    assert traced.issues == plain.issues
+    unexplained = [one.path for one in explain(mapping, document, context) if not one.rule]
+    assert unexplained == []
+
+
+MAPPINGS: dict[str, Any] = {}
