@@ -21,7 +21,8 @@ def identity_of(envelope: Envelope, plan: Plan, document: Document | None = None
     if plan.dedup and document is not None:
         parts = [value(document) for value in plan.dedup]
     else:
-        parts = [envelope.message_id, envelope.sender.system, envelope.sender.identifier]
+        sender = envelope.sender
+        parts = [envelope.message_id, sender.system, sender.identifier, sender.name]
     text = SEPARATOR.join([plan.name, *parts])
     rest = hashlib.blake2b(text.encode(), digest_size=10, key=plan.keyring).digest()
     return _beginning(plan.name, parts[0][:-2], plan.keyring) + rest

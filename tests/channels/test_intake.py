@@ -280,3 +280,11 @@ async def test_when_the_store_is_full_the_answer_is_no_and_the_sender_keeps_it(m
     it.intake.full = True
     assert code(await it.send()) == "AE"
     assert it.states() == []
+
+
+async def test_two_applications_of_one_facility_may_use_the_same_message_id(make: Make) -> None:
+    it = make()
+    answers = [await it.send(), await it.send(MESSAGE.replace(b"|EPJ|BO|", b"|LAB|BO|"))]
+    await it.settle()
+    assert [code(answer) for answer in answers] == ["AA", "AA"]
+    assert len(it.receiver.seen) == 2
