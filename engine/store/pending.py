@@ -24,10 +24,12 @@ _GUARD = threading.Lock()
 class Write(Pending[T]):
     """The result of one write. Its store sets it, once; anyone may wait for it, in any way, from any thread."""
 
-    __slots__ = ("_calls", "_done", "_error", "_future", "_locks", "_value")
+    __slots__ = ("_calls", "_done", "_error", "_future", "_locks", "_value", "hurry")
 
     def __init__(self) -> None:
         self._done = False
+        self.hurry: Callable[[], None] | None = None
+        """Has what waits written now, where somebody blocks on it."""
         self._value: object = None
         self._error: StoreError | None = None
         self._future: asyncio.Future[None] | None = None
@@ -41,6 +43,8 @@ class Write(Pending[T]):
             if self._done:
                 return self.result()
             self._locks = [*(self._locks or ()), lock]
+        if self.hurry is not None:
+            self.hurry()
         if not lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise TimeoutError("the write is not durable yet")
         return self.result()

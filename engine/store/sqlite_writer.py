@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
@@ -23,6 +24,10 @@ from engine.store.sqlite_group import Item, Kind, Numbers, Results
 
 ROWS_AT_ONCE = 1024
 BYTES_AT_ONCE = 32 << 20
+NAP, NAPS = 0.0002, 4
+"""Seconds that a group is held open at a time, and how many times at most: less than a sync of a slow disk."""
+FEW, ENOUGH, FADING = 8, 0.75, 0.9
+"""Groups below `FEW` are never waited for; `ENOUGH` of the usual size is; the usual size fades by each group."""
 PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM})
 RECORD_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
@@ -40,6 +45,9 @@ class Writer:
         self._wake = wake
         self._freed = freed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._rung = False
+        self._usual = 0.0
         self._numbers = Numbers()
         self._changes = Changes(connection, self._numbers)
         self._gate = threading.Lock()
@@ -52,8 +60,31 @@ class Writer:
             refusal = self.refusal
             if refusal is None:
                 self._queue.put((kind, load, write))
-                return
+                write.hurry = self.ring
+                if self._rung:
+                    return
+                self._rung = True
+        if refusal is None:
+            self._call()
+            return
         complete([(write, refusal)], self._wake)
+
+    def _call(self) -> None:
+        """Wake the thread: with a loop not before its turn has ended, by when much more may have come.
+
+        Why: a thread that wakes amid a turn takes the interpreter lock from the loop again and again, for one write.
+        """
+        if self._wake is None:
+            self.ring()
+            return
+        try:
+            self._wake(self.ring)
+        except RuntimeError:  # the loop is closed
+            self.ring()
+
+    def ring(self) -> None:
+        """Let the thread take what waits, now."""
+        self._bell.put(None)
 
     def waiting(self) -> int:
         """Writes that are not committed yet."""
@@ -65,6 +96,7 @@ class Writer:
             if self.refusal is None:
                 self.refusal = StoreError("the store is closed", code="store.closed")
                 self._queue.put(None)
+        self.ring()
         self._thread.join()
 
     # --- the thread
@@ -76,6 +108,7 @@ class Writer:
             while not last and not self._stopped():
                 group, last = self._take()
                 if group:
+                    self._usual = max(len(group), self._usual * FADING)
                     results = self._commit(group)
                     self.in_flight = 0
                     complete(results, self._wake)
@@ -90,12 +123,13 @@ class Writer:
         return self.refusal is not None and self.refusal.code == "store.stopped"
 
     def _take(self) -> tuple[list[Item], bool]:
-        """What waits, at least one, and whether it is the last."""
-        first = self._queue.get()
-        if first is None:
-            return [], True
-        group = [first]
-        size = _size(first)
+        """What waits, and whether it is the last. What comes from now on rings again."""
+        if self._queue.empty():
+            self._bell.get()
+        self._hold()
+        self._rung = False
+        group: list[Item] = []
+        size = 0
         take = self._queue.get_nowait
         try:
             while len(group) < ROWS_AT_ONCE and size < BYTES_AT_ONCE:
@@ -109,6 +143,17 @@ class Writer:
             pass
         self.in_flight = len(group)
         return group, False
+
+    def _hold(self) -> None:
+        """Where much came at once lately and little waits now, hold the group open for a moment: more is coming.
+
+        Why: what comes during a sync waits for the next, so that without this groups fall apart into halves and ones,
+        each with a sync of its own. Where writes come one by one nothing is waited for.
+        """
+        naps = 0
+        while naps < NAPS and self._queue.qsize() < self._usual * ENOUGH and self._usual >= FEW:
+            time.sleep(NAP)
+            naps += 1
 
     def _commit(self, group: list[Item]) -> Results:
         numbers = self._numbers
@@ -180,6 +225,7 @@ class Writer:
         with self._gate:
             self.refusal = refusal
             self._queue.put(None)
+        self.ring()
         log.error("store.stopped", reason_code=name)
         return refusal
 

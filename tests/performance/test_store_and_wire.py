@@ -42,17 +42,21 @@ channels:
 
 
 def bare(folder: Path, group: int, seconds: float = 0.7) -> tuple[float, list[float]]:
-    """Rows of 2 KB a second in one table, FULL, WAL, `group` a commit; and each commit's seconds."""
+    """Messages a second into one pair of tables (2 KB, and a small outbox row), FULL, WAL, `group` a commit; and each
+    commit's seconds. Nothing else: no index, no thread, no other row."""
     connection = sqlite3.connect(folder / f"bare{group}{time.time_ns()}.sqlite", isolation_level=None)
     connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE message (id INTEGER PRIMARY KEY, body BLOB)")
+    connection.execute("CREATE TABLE msg (id INTEGER PRIMARY KEY, body BLOB)")
+    connection.execute("CREATE TABLE outbox (id INTEGER PRIMARY KEY, destination TEXT, due INTEGER, attempts INTEGER)")
     rows, times, body = 0, [], b"x" * 2048
     start = time.perf_counter()
     while (now := time.perf_counter()) - start < seconds:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT INTO message (body) VALUES (?)", [(body,)] * group)
+        ids = range(rows, rows + group)
+        connection.executemany("INSERT INTO msg VALUES (?, ?)", [(number, body) for number in ids])
+        connection.executemany("INSERT INTO outbox VALUES (?, 'sink', ?, 0)", [(number, rows) for number in ids])
         connection.execute("COMMIT")
         times.append(time.perf_counter() - now)
         rows += group

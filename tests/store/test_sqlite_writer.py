@@ -14,6 +14,7 @@ from engine.store import Acceptance, Accepted, AuditEntry, Pending
 from engine.store import sqlite as sqlite_store
 from engine.store.sqlite import SqliteStore, open_store
 from engine.store.sqlite_schema import connect
+from engine.store.sqlite_writer import FEW
 
 Make = Callable[..., Acceptance]
 FSYNC_FAILED = 10 | 4 << 8
@@ -172,3 +173,20 @@ def test_a_row_taken_out_of_the_audit_is_noticed(store: SqliteStore, change: str
     store._connection.execute("DROP TRIGGER audit_keeps_all")
     store._connection.execute(change)
     assert not store.audit_intact()
+
+
+def test_who_blocks_on_a_write_gets_it_though_the_loop_never_turns(path: Path, make: Make) -> None:
+    store = open_store(path, wake=lambda call: None)
+    writes = [store.accept(make(n)) for n in range(3)]
+    assert {outcome(write) for write in writes[1:]} == {"Accepted"}
+    assert outcome(store.accept(make(3))) == "Accepted"
+    store.close()
+
+
+def test_writes_that_come_one_by_one_are_not_kept_waiting_for_more(path: Path, make: Make) -> None:
+    store = open_store(path)
+    for n in range(20):
+        store.accept(make(n)).wait(10)
+    assert store.commits == 20
+    assert store._writer._usual < FEW
+    store.close()
