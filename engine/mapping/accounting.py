@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
 
 from engine.mapping.marks import Mark, Which
 from engine.message import Issue, Severity
-from engine.standards.hl7v2.er7 import Er7Document, Segment
+from engine.standards.hl7v2.er7 import Er7Document
 
 HEADER = {"MSH": frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 18}), "EVN": frozenset({1})}
 """Fields that the engine reads: routing, acknowledgement, duplicates, time, charset."""
@@ -41,19 +42,25 @@ SET_ID = frozenset(
 """Segments whose field 1 only counts them."""
 
 _MOST_KEPT = 64
-_Read = tuple[Which, int]
+_WHOLE = 1 << 30
+_NUMBERS = range(4096)
+_NONE: frozenset[int] = frozenset()
+Reads = tuple[frozenset[int], frozenset[int], dict[int, frozenset[int]]]
+"""Components read of the first repetition, of every one, and of those picked by number."""
+_Bits = tuple[int, int, Mapping[int, int]]
+"""Components read, as bits (1 << component, 1 for the whole): of every repetition, of the first, of one by number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Of one segment: fields read whole, reads of parts by field, fields of which at least the first value is read.
+    """Of one segment: by field how many components from the first are read without a gap, and all reads of parts.
 
-    `known` is False for a segment nobody reads.
+    `limits[n]` is 0 for a field nobody reads, positive for all its repetitions, negative for the first only. `known` is
+    False for a segment nobody reads.
     """
 
-    whole: frozenset[int]
-    parts: Mapping[int, tuple[_Read, ...]]
-    plain: frozenset[int]
+    limits: tuple[int, ...]
+    parts: Mapping[int, _Bits]
     known: bool
 
 
@@ -83,69 +90,96 @@ class Accounts:
                 if any(segment.fields[1:]):
                     found.append(_unread(f"{segment.name}[{segment.number}]", "segment"))
                 continue
-            whole, parts, plain = mask.whole, mask.parts, mask.plain
-            for number, text in enumerate(segment.fields):
-                # Most fields end here: not sent, read whole, or one plain value whose first component is read.
-                if (
-                    not text
-                    or number in whole
-                    or (number in plain and component not in text and repetition not in text)
-                ):
+            limits, fields = mask.limits, segment.fields
+            for number in compress(_NUMBERS, fields):
+                # Nearly every field is settled by its limit; only a gap or one component more is looked at.
+                limit = limits[number] if number < len(limits) else 0
+                if limit == _WHOLE:
                     continue
-                reads = parts.get(number)
+                text = fields[number]
+                if limit > 0:
+                    if component not in text or text.count(component) < limit:
+                        continue
+                elif limit < 0 and repetition not in text and text.count(component) < -limit:
+                    continue
+                place = f"{segment.name}[{segment.number}]-{number}"
+                reads = mask.parts.get(number)
                 if reads is None:
-                    found.append(_unread(f"{segment.name}[{segment.number}]-{number}", "field"))
+                    found.append(_unread(place, "field"))
                 else:
-                    found += _parts(document, segment, number, text, reads)
+                    _parts(place, text, repetition, component, reads, found)
         return found
 
     def mask(self, name: str, made: frozenset[str]) -> Mask:
         """What is read of a segment when these entries are made."""
+        if name in self.ignored:
+            return Mask((_WHOLE,) * 1001, {}, True)
         ignored = {int(one[4:]) for one in self.ignored if one.startswith(f"{name}-")}
         fixed = HEADER.get(name, frozenset()) | ({1} if name in SET_ID else set()) | {0}
         own = [mark for mark in self.marks if mark.segment == name and (not mark.entry or mark.entry in made)]
-        parts: dict[int, set[_Read]] = {}
+        parts: dict[int, set[tuple[Which, int]]] = {}
         for mark in own:
             if mark.field:
                 which: Which = "all" if mark.which == "some" else mark.which
                 parts.setdefault(mark.field, set()).add((which, mark.component))
-        whole = {number for number, reads in parts.items() if ("all", 0) in reads} | fixed | ignored
-        known = bool(own) or bool(ignored) or name in HEADER or name in self.ignored
-        if name in self.ignored:
-            return Mask(frozenset(range(1001)), {}, frozenset(), True)
-        rest = {number: tuple(sorted(reads, key=str)) for number, reads in parts.items() if number not in whole}
-        plain = {
-            number for number, reads in rest.items() if any(w in ("all", "first", 1) and c in (0, 1) for w, c in reads)
-        }
-        return Mask(frozenset(whole), rest, frozenset(plain), known)
+        limits = [0] * (max([*parts, *ignored, *fixed]) + 1)
+        for number, reads in parts.items():
+            limits[number] = _limit({c for w, c in reads if w == "all"})
+            if not limits[number]:
+                limits[number] = -_limit({c for w, c in reads if w in ("all", "first", 1)})
+        for number in fixed | ignored:
+            limits[number] = _WHOLE
+        known = bool(own) or bool(ignored) or name in HEADER
+        return Mask(tuple(limits), {number: _bits(reads) for number, reads in parts.items()}, known)
+
+
+def _reads(reads: set[tuple[Which, int]]) -> Reads:
+    every = frozenset(c for w, c in reads if w == "all")
+    first = every | {c for w, c in reads if w == "first"}
+    numbers = {w for w, _ in reads if isinstance(w, int)}
+    return first, every, {n: frozenset(c for w, c in reads if w == n) for n in numbers}
+
+
+def _limit(components: set[int]) -> int:
+    """How many components from the first are read without a gap."""
+    if 0 in components:
+        return _WHOLE
+    count = 0
+    while count + 1 in components:
+        count += 1
+    return count
 
 
 def _unread(place: str, what: str) -> Issue:
     return Issue(Severity.NOTE, "map.unread", f"no rule reads this {what}", place)
 
 
-def _parts(document: Er7Document, segment: Segment, number: int, text: str, reads: tuple[_Read, ...]) -> list[Issue]:
+def _bits(reads: Iterable[_Read]) -> _Bits:
+    """Reads of one field, so that a component is looked up by one bit."""
+    every = first = 0
+    others: dict[int, int] = {}
+    for which, component in reads:
+        if which == "all":
+            every |= 1 << component
+        elif which == "first":
+            first |= 1 << component
+        elif isinstance(which, int):
+            others[which] = others.get(which, 0) | 1 << component
+    return every, first, others
+
+
+def _parts(place: str, text: str, repetition: str, component: str, reads: Reads, found: list[Issue]) -> None:
     """Repetitions and components of one field that nobody read."""
-    separators = document.separators
-    repetitions = text.split(separators.repetition) if separators.repetition else [text]
-    place = f"{segment.name}[{segment.number}]-{number}"
-    found: list[Issue] = []
-    for index, repetition in enumerate(repetitions, 1):
-        if not repetition:
+    first, every, numbered = reads
+    repetitions = text.split(repetition)
+    for index, one in enumerate(repetitions, 1):
+        if not one:
             continue
+        read = (first if index == 1 else every) | numbered.get(index, _NONE)
         here = f"{place}[{index}]" if len(repetitions) > 1 else place
-        read = {
-            component
-            for which, component in reads
-            if which == "all" or which == index or (which == "first" and index == 1)
-        }
         if not read:
             found.append(_unread(here, "repetition"))
         elif 0 not in read:
-            components = repetition.split(separators.component) if separators.component else [repetition]
-            if len(components) == 1 and 1 in read:
-                continue
-            for position, component in enumerate(components, 1):
-                if component and position not in read:
+            for position, part in enumerate(one.split(component), 1):
+                if part and position not in read:
                     found.append(_unread(f"{here}.{position}", "component"))
-    return found

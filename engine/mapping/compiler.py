@@ -99,7 +99,7 @@ def compile_sources(
 def _text(module: Module) -> str:
     """Functions first, since writing them may still make constants."""
     body = list(module.functions.text())
-    pads = [f"P_{name} = [''] * {highest + 1}" for name, highest in sorted(module.pads.items())]
+    pads = module.padding()
     head = [
         f"# {module.sources.id}: generated, not to be edited. R, C, S separate repetitions, components, sub-components."
     ]

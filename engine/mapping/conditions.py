@@ -146,7 +146,7 @@ class _Compiler:
         """The function, bound to each set of separators when a message first comes with it."""
         if self.findings.errors:
             raise ConfigError(self.findings.found)
-        pads = [f"P_{name} = [''] * {highest + 1}" for name, highest in self.module.pads.items()]
+        pads = self.module.padding()
         text = "\n".join([*self.module.top.text(), *pads, *self.module.functions.text()])
         code = compile(text, "<condition>", "exec")
         names = {**{row.name: row.call for row in FUNCTIONS.values()}, "numeric": numeric, "missing": paths.missing}

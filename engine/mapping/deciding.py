@@ -73,7 +73,6 @@ class Deciding(ABC):
         variable = self.module.name("x")
         block.line(f"{variable} = {first}")
         then = block.inside(f"if {variable}:" if word == "and" else f"if not {variable}:")
-        lines.shift(1)
         then.parts.append(lines)
         then.line(f"{variable} = {second}")
         return variable

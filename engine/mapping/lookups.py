@@ -49,7 +49,8 @@ def segment(module: Module, frame: Frame, name: str, field_number: int = 0) -> t
         home.found[name] = names
         nothing = module.constant(f"(missing({name!r}),)")
         home.head.line(f"{names[0]} = ({code} or {nothing})[0]")
-        home.head.line(f"{names[1]} = {names[0]}.fields + {pad}")
+        home.head.line(f"{names[1]} = {names[0]}.fields")
+        home.head.line(f"if len({names[1]}) < L_{name}: {names[1]} += {pad}")
     return home.found[name]
 
 
@@ -57,7 +58,9 @@ def fields_of(module: Module, frame: Frame) -> str:
     """Padded fields of a segment frame, made when first wanted."""
     if not frame.fields:
         frame.fields = module.name(f"{frame.name}_")
-        frame.head.line(f"{frame.fields} = {frame.var}.fields + {module.pad(frame.name, 0)}")
+        pad = module.pad(frame.name, 0)
+        frame.head.line(f"{frame.fields} = {frame.var}.fields")
+        frame.head.line(f"if len({frame.fields}) < L_{frame.name}: {frame.fields} += {pad}")
     return frame.fields
 
 

@@ -127,6 +127,13 @@ class Module:
         self.need(last)
         return f"{last.segment}, {last.path}"
 
+    def padding(self) -> list[str]:
+        """Fields of a segment are padded once, in place: `fields` may be shorter than what is read (er7)."""
+        found: list[str] = []
+        for name, highest in sorted(self.pads.items()):
+            found += [f"P_{name} = [''] * {highest + 1}", f"L_{name} = {highest + 1}"]
+        return found
+
     def need(self, one: Seen) -> None:
         """A place that is told of: its variables are there even where the read itself was passed over."""
         for name in (one.segment, one.path, one.raw):

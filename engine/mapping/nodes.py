@@ -108,6 +108,8 @@ class Nodes:
                 frame, node, f"{want.label} takes one value, and this is a list", "take the brackets away", "M404"
             )
             return None
+        if len(node.items) == 1 and isinstance(node.items[0], YamlScalar | YamlMap):
+            return self.node(node.items[0], want, frame, block)
         values = [self.item(item, want, frame, block) for item in node.items]
         if any(value is None for value in values):
             return None
@@ -216,7 +218,10 @@ class Nodes:
             return value
         if value.fixed and when is None and not {key for key, _ in node} & {"$default", "$required", "$issue"}:
             return value
-        block.line(f"{variable} = {self.plain(value)}")
+        if when is None and node.get("$default") is None and value.code.isidentifier() and not value.fixed:
+            variable = value.code
+        else:
+            block.line(f"{variable} = {self.plain(value)}")
         if when is not None:
             start.line(f"{variable} = {value.absent}")
             needs = value.needs
@@ -245,7 +250,6 @@ class Nodes:
             )
             return None
         variable = self.module.name("v")
-        start = block.here()
         made: Value | None = None
         for item in node.items:
             if made is not None and made.total:
@@ -258,7 +262,6 @@ class Nodes:
                 continue
             block.line(f"{variable} = {self.plain(value)}")
             if made is None:
-                start.line(f"{variable} = {value.absent}")
                 made = replace(value, code=variable, constant=Value("", "").constant, test="")
             else:
                 shape = value.shape if value.shape == made.shape else "text"

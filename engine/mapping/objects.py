@@ -84,7 +84,6 @@ class Objects:
             block.add(content.always)
         elif not content.always.empty:
             inner = block.inside(f"if {variable}:")
-            content.always.shift(1)
             inner.add(content.always)
         issue = node.get("$issue")
         if issue is not None:

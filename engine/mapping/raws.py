@@ -102,7 +102,9 @@ class Raws:
             return None
         else:
             block.line(
-                f"{variable} = {field}.split(R) if {field} else []" if empty else f"{variable} = repetitions({field})"
+                f"{variable} = {field}.split(R) if {field} else []"
+                if empty
+                else f"{variable} = repetitions({field}) if {field} else ()"
             )
         for number, function in zip(step.parts, ("part", "subpart"), strict=False):
             level = DEEPER[level]
@@ -123,7 +125,7 @@ class Raws:
         assert pick.condition is not None
         one = self.module.name("t")
         block.line(f"{variable} = {'[]' if many else repr('')}")
-        loop = block.inside(f"for {one} in repetitions({field}):")
+        loop = block.inside(f"for {one} in repetitions({field}) if {field} else ():")
         inner = Frame(
             "text", frame.file, one, loop.here(), frame, segment=item, path=repr(f"-{step.field}"),
             origin=Mark(step.name, step.field, "some"),

@@ -11,11 +11,12 @@ _LEAST_LINES = 4
 
 
 class Block:
-    """Lines of one depth and the blocks inside them, in order."""
+    """Lines and the blocks inside them, in order. `guard`: raw texts of which one must be there for it to run."""
 
-    def __init__(self, depth: int = 0, outer: Block | None = None) -> None:
-        self.depth = depth
+    def __init__(self, outer: Block | None = None, deeper: bool = False) -> None:
         self.outer = outer
+        self.deeper = deeper
+        self.guard: frozenset[str] = frozenset()
         self.known: dict[str, str] = {}
         self.parts: list[str | Block | Callable[[], str]] = []
 
@@ -29,27 +30,27 @@ class Block:
     def inside(self, opening: str) -> Block:
         """A deeper block under an opening line (`if x:`)."""
         self.parts.append(opening)
-        block = Block(self.depth + 1, self)
+        block = Block(self, deeper=True)
         self.parts.append(block)
         return block
 
     def here(self) -> Block:
-        """A block of the same depth that can be filled later."""
-        block = Block(self.depth, self)
+        """A block at this place that can be filled later."""
+        block = Block(self)
         self.parts.append(block)
         return block
 
     def buffer(self) -> Block:
         """A block that is written now and added (or dropped) later; it knows what is known here."""
-        return Block(self.depth, self)
+        return Block(self)
 
     def guarded(self, block: Block, needs: frozenset[str] | None) -> None:
         """A buffer's content, under a test that there is anything for it where that is worth it."""
         if needs is None or len(needs) > _MOST_NEEDS or block.size < _LEAST_LINES:
             self.add(block)
             return
-        block.shift(1)
-        self.inside(f"if {' or '.join(sorted(needs))}:").parts.append(block)
+        block.guard = needs
+        self.parts.append(block)
 
     def value_of(self, code: str) -> str | None:
         """The variable that holds what this code reads, where it was read on every way here."""
@@ -65,13 +66,6 @@ class Block:
         self.parts.append(block)
         self.known.update(block.known)
 
-    def shift(self, steps: int) -> None:
-        """This block and all inside it deeper by some steps."""
-        self.depth += steps
-        for part in self.parts:
-            if isinstance(part, Block):
-                part.shift(steps)
-
     @property
     def size(self) -> int:
         """How many lines there are in it."""
@@ -81,20 +75,22 @@ class Block:
     def empty(self) -> bool:
         return all(isinstance(part, Block) and part.empty for part in self.parts)
 
-    def text(self, depth: int | None = None) -> Iterator[str]:
-        """The lines, indented; a block that was opened and left empty gets `pass`."""
-        depth = self.depth if depth is None else depth
+    def text(self, depth: int = 0, there: frozenset[str] = frozenset()) -> Iterator[str]:
+        """The lines, indented. `there`: raw texts that a test around this block has found, and need no second one."""
         for position, part in enumerate(self.parts):
             if isinstance(part, str):
                 yield "    " * depth + part
                 following = self.parts[position + 1] if position + 1 < len(self.parts) else None
                 if part.endswith(":") and isinstance(following, Block) and following.empty:
                     yield "    " * (depth + 1) + "pass"
-            elif callable(part):
-                if line := part():
-                    yield "    " * depth + line
-            else:
-                yield from part.text(depth + (part.depth - self.depth))
+            elif isinstance(part, Block):
+                if part.guard and not part.guard & there:
+                    yield "    " * depth + f"if {' or '.join(sorted(part.guard))}:"
+                    yield from part.text(depth + 1, there | part.guard if len(part.guard) == 1 else there)
+                else:
+                    yield from part.text(depth + part.deeper, there)
+            elif line := part():
+                yield "    " * depth + line
 
 
 def literal(value: object) -> str:
