@@ -47,8 +47,6 @@ _NUMBERS = range(4096)
 _NONE: frozenset[int] = frozenset()
 Reads = tuple[frozenset[int], frozenset[int], dict[int, frozenset[int]]]
 """Components read of the first repetition, of every one, and of those picked by number."""
-_Bits = tuple[int, int, Mapping[int, int]]
-"""Components read, as bits (1 << component, 1 for the whole): of every repetition, of the first, of one by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Mask:
     """
 
     limits: tuple[int, ...]
-    parts: Mapping[int, _Bits]
+    parts: Mapping[int, Reads]
     known: bool
 
 
@@ -130,7 +128,7 @@ class Accounts:
         for number in fixed | ignored:
             limits[number] = _WHOLE
         known = bool(own) or bool(ignored) or name in HEADER
-        return Mask(tuple(limits), {number: _bits(reads) for number, reads in parts.items()}, known)
+        return Mask(tuple(limits), {number: _reads(reads) for number, reads in parts.items()}, known)
 
 
 def _reads(reads: set[tuple[Which, int]]) -> Reads:
@@ -152,20 +150,6 @@ def _limit(components: set[int]) -> int:
 
 def _unread(place: str, what: str) -> Issue:
     return Issue(Severity.NOTE, "map.unread", f"no rule reads this {what}", place)
-
-
-def _bits(reads: Iterable[_Read]) -> _Bits:
-    """Reads of one field, so that a component is looked up by one bit."""
-    every = first = 0
-    others: dict[int, int] = {}
-    for which, component in reads:
-        if which == "all":
-            every |= 1 << component
-        elif which == "first":
-            first |= 1 << component
-        elif isinstance(which, int):
-            others[which] = others.get(which, 0) | 1 << component
-    return every, first, others
 
 
 def _parts(place: str, text: str, repetition: str, component: str, reads: Reads, found: list[Issue]) -> None:
