@@ -1,7 +1,9 @@
 """The primitive types: what a JSON value must be to be a `date`, a `code`, a `decimal` ...
 
-Each check answers yes or no for one value, whatever it is. `SEEN` keeps short values already found right, a bounded
-set a kind, so that a code, a system or the time of thirty results is looked at once.
+Each check answers yes or no for one value, whatever it is; `CHECKS` remember nothing. `REMEMBERING` do the same and
+keep what they found right in `SEEN`, short values only and a bounded set a kind, so that a code, a system or the time
+of thirty results is looked at once. What is of a person (`PERSONAL`) is never kept; of ids and references only those
+with the length of a UUID (`IDS`), which say nothing about whom they mean.
 FHIR R4, 2.24.0.1 (primitive types).
 """
 
@@ -121,13 +123,17 @@ _LEXICAL: dict[str, Callable[[str], object]] = {
 SEEN: dict[str, set[str]] = {kind: set() for kind in (*_LEXICAL, "decimal")}
 
 
+def plain(fits: Callable[[str], object]) -> Check:
+    """A check of a text. `Decimal` is a `str` too, but is dumped as a number."""
+    return lambda value: isinstance(value, str) and not isinstance(value, Decimal) and bool(fits(value))
+
+
 def looked_up(kind: str, fits: Callable[[str], object]) -> Check:
     """A check that remembers what fits. Kept flat: it runs for every text that is not yet known."""
     seen = SEEN.setdefault(kind, set())
     add = seen.add
 
     def check(value: Any) -> bool:
-        # `Decimal` is a `str` too, but is dumped as a number.
         if (type(value) is not str and (not isinstance(value, str) or isinstance(value, Decimal))) or not fits(value):
             return False
         if len(value) <= _LONGEST:
@@ -159,7 +165,7 @@ def _whole(low: int) -> Check:
 
 
 CHECKS: dict[str, Check] = {
-    **{kind: looked_up(kind, fits) for kind, fits in _LEXICAL.items()},
+    **{kind: plain(fits) for kind, fits in _LEXICAL.items()},
     "decimal": is_decimal,
     "boolean": lambda value: value is True or value is False,
     "integer": _whole(-2_147_483_648),
@@ -167,6 +173,39 @@ CHECKS: dict[str, Check] = {
     "positiveInt": _whole(1),
 }
 """Kind to check, all twenty of them."""
+
+REMEMBERING: dict[str, Check] = {kind: looked_up(kind, fits) for kind, fits in _LEXICAL.items()}
+"""The same for the kinds that are text."""
+
+PERSONAL = frozenset(
+    [
+        *("Identifier", "HumanName", "Address", "ContactPoint", "Reference", "Narrative", "Annotation", "Attachment"),
+        *("Patient", "Person", "RelatedPerson", "Practitioner", "Observation", "Observation.component"),
+    ]
+)
+"""Types whose own texts and dates say who somebody is, or what was found."""
+
+IDS: dict[str, set[str]] = {"id": set(), "urn": set(), "url": set()}
+"""Ids, `urn:uuid:` and `Type/id` of late. `forget` bounds them."""
+
+QUICK = {
+    # Of white space only the blank is printable, and it comes before "!".
+    "string": "'!' < {v} and {v}.isprintable() and len({v}) < 10000",
+    "id": "({v} in {seen} or len({v}) == 36 and {v}.isascii() and {v}.replace('-', '').isalnum() and not {add}({v}))",
+    "fullUrl": "({v} in {seen} or len({v}) == 45 and {v}[:9] == 'urn:uuid:' and {v}.isascii() and {v}.isprintable()"
+    " and ' ' not in {v} and not {add}({v}))",
+    "url": "({v} in {seen} or len({v}) < 80 and {v}[-37:-36] == '/' and {v}.isascii() and {v}.isprintable()"
+    " and ' ' not in {v} and '?' not in {v} and not {add}({v}))",
+    "reference": "({v} in {seen} or len({v}) == 45 and {v}[:9] == 'urn:uuid:' and {v}.isprintable())",
+}
+"""Expressions of a `str`, true for most right values of a kind and for no wrong one."""
+
+
+def forget() -> None:
+    """Keep the sets of ids small; called now and then."""
+    for ids in IDS.values():
+        if len(ids) > _ROOM:
+            ids.clear()
 
 
 def right_json_type(kind: str, value: Any) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.standards.fhir import Decimal
-from engine.standards.fhir.primitives import CHECKS, SEEN, Check, is_decimal, looked_up
+from engine.standards.fhir.primitives import CHECKS, IDS, PERSONAL, QUICK, REMEMBERING, SEEN, Check, is_decimal
 from engine.standards.fhir.r4 import Element, load
 from engine.standards.fhir.rule import Json
 from engine.standards.fhir.spec import Spec, pointed_type, present, spec, spec_of
@@ -157,8 +157,7 @@ class Writer:
         """An expression, true for a right value of the element."""
         kind = element.type
         if spec_.type.name == "Reference" and element.name == "reference":
-            seen, reference = _reference(spec_.targets)
-            return self._looked_up(variable, "str", seen, self._name("reference", reference))
+            return self._quickly(variable, "reference", "urn", self._name("reference", _reference(spec_.targets)))
         check = self._name(kind, CHECKS[kind])
         if element.codes is not None:
             allowed = f"{variable} in {self._name('codes', element.codes)}"
@@ -167,28 +166,38 @@ class Writer:
             return f"({allowed} and {check}({variable}))" if numeric else f"({allowed})"
         if kind == "boolean":
             return f"({variable} is True or {variable} is False)"
-        if kind in SEEN:
-            return self._looked_up(variable, "Decimal" if kind == "decimal" else "str", SEEN[kind], check)
-        return f"{check}({variable})"
+        if kind == "decimal":
+            return self._looked_up(variable, "Decimal", SEEN[kind], check)
+        if kind not in REMEMBERING or kind == "base64Binary":
+            return f"{check}({variable})"
+        if kind == "id":
+            return self._quickly(variable, "id", "id", check)
+        if spec_.type.name in ("Bundle.entry", "Bundle.entry.request") and element.name in ("fullUrl", "url"):
+            return self._quickly(variable, element.name, "urn" if element.name == "fullUrl" else "url", check)
+        if spec_.type.name.startswith("Bundle"):
+            return f"{check}({variable})"
+        if spec_.type.name in PERSONAL and kind in ("string", "markdown", "date", "xhtml"):
+            return self._quickly(variable, "string", "", check) if kind == "string" else f"{check}({variable})"
+        return self._looked_up(variable, "str", SEEN[kind], self._name(kind, REMEMBERING[kind]))
+
+    def _quickly(self, variable: str, kind: str, ids: str, check: str) -> str:
+        seen = IDS.get(ids, set())
+        names = {"seen": self._name("ids", seen), "add": self._name("add", seen.add)} if ids else {}
+        return f"(type({variable}) is str and {QUICK[kind].format(v=variable, **names)} or {check}({variable}))"
 
     def _looked_up(self, variable: str, json_type: str, seen: set[str], check: str) -> str:
         return f"(type({variable}) is {json_type} and {variable} in {self._name('seen', seen)} or {check}({variable}))"
 
 
-_references: dict[str, Check] = {}
+_references: dict[frozenset[str], Check] = {}
 
 
-def _reference(targets: frozenset[str]) -> tuple[set[str], Check]:
-    """What was seen, and the check of a literal reference to these types. A local one (`#a`) is left to `walk`."""
-    kind = f"reference {' '.join(sorted(targets))}"
-    if kind not in _references:
-        is_string = CHECKS["string"]
-        allowed = targets | {""}
+def _reference(targets: frozenset[str]) -> Check:
+    """The check of a literal reference to these types. A local one (`#a`) is left to `walk`."""
+    is_string = CHECKS["string"]
+    allowed = targets | {""}
 
-        def fits_(text: str) -> bool:
-            if not is_string(text) or text[0] == "#":
-                return False
-            return not targets or pointed_type(text) in allowed
+    def right(text: Any) -> bool:
+        return is_string(text) and text[0] != "#" and (not targets or pointed_type(text) in allowed)
 
-        _references[kind] = looked_up(kind, fits_)
-    return SEEN[kind], _references[kind]
+    return _references.setdefault(targets, right)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.message import Issue, Severity
+from engine.standards.fhir.primitives import forget
 from engine.standards.fhir.shapes import is_resource
 from engine.standards.fhir.walk import walk
 
@@ -18,6 +19,7 @@ def validate(resource: dict[str, Any]) -> list[Issue]:
 
     Places are in FHIR's words: `Bundle.entry[3].resource.Observation.status`. Issues never quote a value.
     """
+    forget()
     try:
         if is_resource(resource):
             return []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.message import Severity
 from engine.standards.fhir import Decimal
+from engine.standards.fhir.primitives import CHECKS, QUICK
 from engine.standards.fhir.r4 import load
 from engine.standards.fhir.shapes import is_resource, source
 from engine.standards.fhir.spec import spec
@@ -261,3 +262,51 @@ def test_a_bundle_is_looked_at_entry_by_entry() -> None:
         "Bundle.entry[0].resource.Patient.gender",
         "Bundle.entry[2].resource.Encounter.status",
     ]
+
+
+def test_a_nested_object_unlike_the_first_ones_is_judged_by_its_own_elements() -> None:
+    like = {"valueQuantity": {"value": Decimal("1"), "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}}
+    for _ in range(5):
+        assert validate(changed(observation(), like)) == []
+    others: list[tuple[dict[str, Any], list[str]]] = [
+        ({"value": Decimal("1"), "unit": "g"}, []),
+        ({"value": Decimal("1"), "unit": "g", "system": "http://unitsofmeasure.org", "comparator": "<"}, []),
+        ({"value": Decimal("1"), "unit": "g", "system": "http://unitsofmeasure.org", "kode": "g"}, ["kode"]),
+        ({"value": "1", "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}, ["value"]),
+        ({"value": Decimal("1"), "unit": "g", "code": "g"}, [""]),
+    ]
+    for quantity, wrong in others * 4:
+        places = [issue.place for issue in validate(changed(observation(), {"valueQuantity": quantity}))]
+        assert places == [f"Observation.valueQuantity{'.' if name else ''}{name}" for name in wrong]
+
+
+def test_what_is_of_a_person_is_not_remembered() -> None:
+    from engine.standards.fhir.primitives import IDS, SEEN
+
+    named = {"name.0.family": "Ukjentsen", "identifier.0.value": "13815897247", "birthDate": "1958-01-29"}
+    told = {"subject.display": "Ukjentsen", "subject.reference": "Patient/13815897247", "id": "13815897247"}
+    for texts in (*SEEN.values(), *IDS.values()):
+        texts.clear()
+    for _ in range(5):
+        assert validate(changed(patient(), named)) == []
+        assert validate(changed(observation(), told)) == []
+    kept = {text for texts in (*SEEN.values(), *IDS.values()) for text in texts}
+    assert "Ukjentsen" not in kept and "1958-01-29" not in kept and not any("13815897247" in text for text in kept)
+    assert "final" in kept or "http://unitsofmeasure.org" in kept
+
+
+def test_remembered_ids_are_bounded() -> None:
+    from engine.standards.fhir.primitives import IDS
+
+    for number in range(9000):
+        validate({"resourceType": "Basic", "id": f"{number:036d}", "code": {"text": "x"}})
+    assert all(len(ids) <= 4200 for ids in IDS.values())
+
+
+@pytest.mark.parametrize("name", QUICK)
+@given(text=st.one_of(st.text(max_size=90), st.from_regex(r"(urn:uuid:|[A-Z]{0,3}/)?[0-9a-f]{8}-?[^a-z]{27,28}")))
+def test_a_quick_expression_is_never_true_of_a_wrong_text(name: str, text: str) -> None:
+    kind = {"fullUrl": "uri", "url": "uri", "reference": "string"}.get(name, name)
+    seen: set[str] = set()
+    said = eval(QUICK[name].format(v="v", seen="seen", add="add"), {"v": text, "seen": seen, "add": seen.add})
+    assert not said or CHECKS[kind](text)
