@@ -1,6 +1,8 @@
 """A load generator as a process of its own: N connections, one message in flight on each.
 
-`python generator.py PORT CONNECTIONS COUNT ROUND PAUSE`: prints JSON with answers a second and each answer's seconds.
+`python generator.py PORT CONNECTIONS COUNT ROUND RATE`: prints JSON with answers a second and each answer's seconds.
+With a RATE, so many messages a second are sent at even intervals over all connections, and an answer's time counts from
+when its message was due; with 0, the next one goes when the last is answered.
 
 Why sockets and epoll by hand: it shares two cores with what it measures, and is to take as little of them as it can.
 """
@@ -23,7 +25,7 @@ def framed(message: Issued, identity: str) -> bytes:
     return b"\x0b" + message.raw(identity).replace(f"|{message.id}|".encode(), own) + b"\x1c\r"
 
 
-def blast(port: int, connections: int, count: int, round_: int, pause: float) -> dict[str, object]:
+def blast(port: int, connections: int, count: int, round_: int, rate: float) -> dict[str, object]:
     """All connections at once; frames are made before the clock starts."""
     epoll = select.epoll()
     sockets: dict[int, socket.socket] = {}
@@ -39,15 +41,18 @@ def blast(port: int, connections: int, count: int, round_: int, pause: float) ->
     waits: list[float] = []
     sent: dict[int, float] = {}
     clock = time.perf_counter
+    interval = connections / rate if rate else 0.0
     start = clock()
-    later: list[tuple[float, int]] = []
-    for number, opened in sockets.items():
-        sent[number] = clock()
-        opened.send(frames[number].pop())
+    later = [(start + at * interval / connections, number) for at, number in enumerate(sockets)]
     left = connections * count
     while left:
-        wait = -1 if not later else max(0.0, later[0][0] - clock())
-        for number, _ in epoll.poll(wait):
+        while later and later[0][0] <= clock():
+            due, number = heapq.heappop(later)
+            sent[number] = due
+            sockets[number].send(frames[number].pop())
+        if interval:  # epoll waits in whole milliseconds, which is too coarse for an even pace
+            select.select([epoll], [], [], max(0.0, later[0][0] - clock()) if later else None)
+        for number, _ in epoll.poll(0 if interval else -1):
             answer = sockets[number].recv(65536)
             now = clock()
             waits.append(now - sent[number])
@@ -55,17 +60,12 @@ def blast(port: int, connections: int, count: int, round_: int, pause: float) ->
             assert b"MSA|AA" in answer and answer.endswith(b"\x1c\r"), answer
             if not frames[number]:
                 continue
-            if pause:
-                heapq.heappush(later, (now + pause, number))
+            if interval:
+                heapq.heappush(later, (sent[number] + interval, number))
             else:
                 sent[number] = now
                 sockets[number].send(frames[number].pop())
-        while later and later[0][0] <= clock():
-            _, number = heapq.heappop(later)
-            sent[number] = clock()
-            sockets[number].send(frames[number].pop())
-    rate = connections * count / (clock() - start)
-    return {"rate": rate, "waits": waits}
+    return {"rate": connections * count / (clock() - start), "waits": waits}
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from fhir.resources.R4B.bundle import Bundle
 from engine.app import project_root
 from engine.channels.build import plans_of
 from engine.channels.judge import judge
-from engine.channels.revision import Plan
 from engine.channels.lint import sound_site
+from engine.channels.revision import Plan
 from engine.message import Received, Reception
 from engine.plugins.builtin import full_registry
 from engine.standards import Charset
