@@ -24,6 +24,8 @@ _LEARN_AT = 3
 _MOST_SHAPES = 512
 """Compiled shapes a spec; beyond that, values of new shapes are walked."""
 _MOST_COUNTED = 4096
+_AT_ONCE = 600
+"""Lines of code compiled for one resource, a few more at most: new mappings must not make a message wait."""
 _RAISED = (TypeError, AttributeError, ValueError, KeyError, IndexError, ArithmeticError)
 
 
@@ -43,7 +45,7 @@ class Shapes:
         shape = tuple(value)
         if len(self.known) < _MOST_SHAPES:
             met = self._met[shape] = self._met.get(shape, 0) + 1
-            if met >= _LEARN_AT:
+            if met >= _LEARN_AT and _turn.lines < _AT_ONCE:
                 self._met.pop(shape, None)
                 judge = compiled(self.spec, shape, value)
                 if judge is not None:
@@ -56,6 +58,13 @@ class Shapes:
         return not walk.issues
 
 
+class _Turn:
+    """How many lines were compiled for the resource being looked at."""
+
+    lines = 0
+
+
+_turn = _Turn()
 _shapes: dict[str, Shapes] = {}
 _resources: dict[str, Shapes] = {}
 
@@ -80,6 +89,15 @@ def is_resource(value: Any) -> bool:
         return False
 
 
+def looks_right(resource: Any) -> bool:
+    """`is_resource` for a whole resource, with a new allowance of code to compile."""
+    _turn.lines = 0
+    try:
+        return is_resource(resource)
+    finally:
+        _turn.lines = 0
+
+
 def source(spec_: Spec, shape: Shape, like: Json | None = None) -> str:
     """The generated code for one shape, nested objects as in `like`.
 
@@ -93,6 +111,7 @@ def compiled(spec_: Spec, shape: Shape, like: Json | None = None) -> Judge | Non
     text, names = _written(spec_, shape, like)
     if not text:
         return None
+    _turn.lines += text.count("\n")
     exec(compile(text, f"<{spec_.name} {len(shape)}>", "exec"), names)
     judge: Judge = names["judge"]
     return judge

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.message import Issue, Severity
 from engine.standards.fhir.primitives import forget
-from engine.standards.fhir.shapes import is_resource
+from engine.standards.fhir.shapes import looks_right
 from engine.standards.fhir.walk import walk
 
 
@@ -21,7 +21,7 @@ def validate(resource: dict[str, Any]) -> list[Issue]:
     """
     forget()
     try:
-        if is_resource(resource):
+        if looks_right(resource):
             return []
         return walk(resource)
     except RecursionError:

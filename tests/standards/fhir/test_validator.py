@@ -15,7 +15,7 @@ from engine.message import Severity
 from engine.standards.fhir import Decimal
 from engine.standards.fhir.primitives import CHECKS, QUICK
 from engine.standards.fhir.r4 import load
-from engine.standards.fhir.shapes import is_resource, source
+from engine.standards.fhir.shapes import is_resource, looks_right, source
 from engine.standards.fhir.spec import spec
 from engine.standards.fhir.validator import validate
 from engine.standards.fhir.walk import walk
@@ -26,9 +26,9 @@ VALID = valid()
 @pytest.fixture(scope="module", autouse=True)
 def learnt() -> None:
     """The quick look has met every valid shape often enough to have code for it."""
-    for _ in range(4):
+    for _ in range(8):
         for resource in valid().values():
-            is_resource(resource)
+            looks_right(resource)
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -254,6 +254,20 @@ def test_a_shape_is_compiled_only_when_it_comes_again_and_never_without_end() ->
         for _ in range(3):
             assert shapes.unknown({"resourceType": "Patient", **some}) or not some
     assert len(shapes.known) <= 512
+
+
+def test_no_resource_waits_for_more_code_than_its_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.standards.fhir import shapes
+
+    monkeypatch.setattr(shapes, "_shapes", {})
+    monkeypatch.setattr(shapes, "_resources", {})
+    monkeypatch.setattr(shapes, "_AT_ONCE", 0)
+    for _ in range(5):
+        assert validate(patient()) == []
+    assert not any(one.known for one in shapes._shapes.values())
+    monkeypatch.setattr(shapes, "_AT_ONCE", 1)
+    assert validate(patient()) == []
+    assert sum(len(one.known) for one in shapes._shapes.values()) == 1
 
 
 def test_a_bundle_is_looked_at_entry_by_entry() -> None:
