@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from engine import log
 from engine.channels import answers
@@ -16,7 +15,7 @@ from engine.channels.dispatcher import Dispatcher
 from engine.channels.judge import Verdict, judge, peek, positive, quarantined
 from engine.channels.revision import After, Plan
 from engine.clock import Clock, uuid7
-from engine.delivery import State
+from engine.delivery import STATES, State
 from engine.errors import StoreError
 from engine.message import Answer, Received, Reception
 from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Pending, Store, VerdictRow
@@ -24,6 +23,7 @@ from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Pending, 
 Answered = Callable[[Sequence[bytes] | None], None]
 
 LARGE = 256 * 1024
+UNDER_WAY = frozenset(state for state, words in STATES.items() if not words.final and state is not State.PARKED)
 CROWD = 256
 """How many uncommitted writes make sources pause (decision 7; PERFORMANCE 8)."""
 
@@ -227,18 +227,16 @@ class ChannelIntake:
         return verdict.answer if good else answers.failed("not_delivered", verdict.envelope)
 
     async def _late(self, received: Received, verdict: Verdict, first: Duplicate) -> bytes:
-        """A repeat of a message whose answer was still owed when the engine stopped: what is true by now."""
+        """A repeat of a message whose answer was still owed when the engine stopped: what is true by the deadline."""
         detail = self.store.message(first.message)
         rows = [row for row in detail.deliveries if row.required] if detail else []
-        good = (State.DELIVERED, State.CONFIRMED, State.SUPERSEDED, State.HANDLED)
-        if all(row.state in good for row in rows):
-            answer = verdict.answer
-        elif any(row.state in (State.PARKED, State.DEAD_LETTER) for row in rows):
+        under_way = [row.id for row in rows if row.state in UNDER_WAY]
+        if any(row.state in (State.PARKED, State.DEAD_LETTER) for row in rows):
             answer = answers.failed("not_delivered", verdict.envelope)
         else:
-            answer = answers.failed("deadline", verdict.envelope)
+            answer = await self._outcome(under_way, verdict)
         spelled = self._spell(received.raw, answer, received.micros)
-        if positive(replace(verdict, answer=answer)):
+        if answer is verdict.answer:
             await self.store.settle_answer(first.message, spelled)
         return spelled
 

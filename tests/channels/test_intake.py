@@ -288,3 +288,15 @@ async def test_two_applications_of_one_facility_may_use_the_same_message_id(make
     await it.settle()
     assert [code(answer) for answer in answers] == ["AA", "AA"]
     assert len(it.receiver.seen) == 2
+
+
+async def test_a_repeat_after_a_restart_waits_for_the_delivery_that_was_still_owed(make: Make) -> None:
+    before = make(After.DELIVERED, open_gate=False)
+    sending = asyncio.create_task(before.send())
+    await asyncio.sleep(0.05)
+    sending.cancel()
+    await before.dispatcher.stop(0.0)
+    after = make(After.DELIVERED)
+    after.dispatcher.load()
+    assert code(await after.send()) == "AA"
+    assert after.states() == ["delivered"]

@@ -141,9 +141,12 @@ class Sender:
                 self._client = None
                 await asyncio.sleep(0.05)
                 continue
-            assert f"MSA|AA|{message.id}".encode() in answer, answer.decode("utf-8", "replace")
-            self.oracle.acknowledged(message)
-            return
+            if f"MSA|AA|{message.id}".encode() in answer:
+                self.oracle.acknowledged(message)
+                return
+            late = self.plant.after == "delivered" and f"MSA|AE|{message.id}".encode() in answer
+            assert late, answer.decode("utf-8", "replace")  # stored, not delivered in time: ask again
+            await asyncio.sleep(0.05)
 
 
 async def journal_facts(journal: str) -> tuple[list[str], dict[str, list[str]]]:
