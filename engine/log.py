@@ -11,8 +11,11 @@ import logging
 import sys
 
 ALLOWED = frozenset(
-    "channel message delivery destination system attempt state code bytes milliseconds count reason_code listener "
-    "revision standard type path port due".split()
+    {
+        *("channel", "listener", "port", "destination", "system", "message", "delivery", "attempt"),
+        *("state", "code", "reason_code", "bytes", "milliseconds", "count", "due"),
+        *("revision", "standard", "type", "path"),
+    }
 )
 
 _LOGGER = logging.getLogger("budstikke")

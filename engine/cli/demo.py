@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import aiohttp
 import orjson
@@ -84,7 +85,8 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
     try:
         async with engine_app.running(site) as runner:
             journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))
-            print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds")
+            stream = sys.stderr if as_json else sys.stdout
+            print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds", file=stream)
             told = await _tell_story(root / "samples" / "hl7v2", runner, as_json)
             await _look_up(runner, told, journal.url)
             good = _show(told, as_json)
@@ -97,8 +99,11 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
 
 async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told]:
     told = [Told(step) for step in STEPS]
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with bar if words.terminal() and not as_json else _Quiet() as progress:
+    looking = words.terminal() and not as_json
+    shape = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    if not looking:
+        print("sending, then waiting for the last delivery ...", file=sys.stderr)
+    with Progress(*shape, disable=not looking) as progress:
         sending = progress.add_task("sent and answered", total=len(told))
         await asyncio.gather(
             *(
@@ -115,7 +120,7 @@ async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told
     return told
 
 
-async def _send(samples: Path, address: str, told: list[Told], advance: Any) -> None:
+async def _send(samples: Path, address: str, told: list[Told], advance: Callable[[], None]) -> None:
     """One sender: one connection, one message in flight, the next when the answer has come."""
     host, _, port = address.rpartition(":")
     first: dict[str, bytes] = {}
@@ -137,7 +142,7 @@ def _code(answer: bytes) -> str:
     return ""
 
 
-async def _settled(runner: Runner, progress: Any) -> None:
+async def _settled(runner: Runner, progress: Progress) -> None:
     """Wait until nothing is under way."""
     task = progress.add_task("delivered", total=None)
     deadline = asyncio.get_running_loop().time() + PATIENCE
@@ -235,20 +240,3 @@ async def _stay(runner: Runner, journal: str) -> None:
         print(f"channel {channel.name} listens at {channel.source.address}")
     print(f"journal at {journal}; Ctrl-C ends it", flush=True)
     await stop.wait()
-
-
-class _Quiet:
-    """Progress where no person looks: a line now and then."""
-
-    def __enter__(self) -> _Quiet:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def add_task(self, description: str, total: int | None) -> str:
-        print(f"{description} ...", file=sys.stderr)
-        return description
-
-    def advance(self, task: str) -> None: ...
-
-    def update(self, task: str, total: int, completed: int) -> None: ...

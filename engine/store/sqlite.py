@@ -31,6 +31,7 @@ from engine.store.files import PayloadFiles
 from engine.store.pending import Wake, Write, complete
 from engine.store.rows import Intake, Mapped, Routing, intake, mapped, verdict_columns
 from engine.store.spill import Spill
+from engine.store.sqlite_checkpoint import Checkpoints
 from engine.store.sqlite_group import Kind
 from engine.store.sqlite_reader import Reader
 from engine.store.sqlite_schema import connect, make_place, migrate
@@ -77,7 +78,8 @@ class SqliteStore:
         self._connection = connection
         self._files = PayloadFiles(path.parent / "payload")
         self._reader = Reader(path, self._files)
-        self._writer = Writer(connection, wake, self._freed)
+        self._checkpoints = Checkpoints(path)
+        self._writer = Writer(connection, wake, self._freed, self._checkpoints.committed)
         self._spill = Spill(self._files, self._reader.file_used, self._writer.stop)
 
     @property
@@ -216,6 +218,7 @@ class SqliteStore:
     def close(self) -> None:
         self._spill.drain()
         self._writer.close()
+        self._checkpoints.close()
         self._spill.close()
         self._reader.close()
         # It fails with a reader elsewhere, a full disk, or closed before; the log is then read at the next start.

@@ -185,8 +185,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # A bound for the write-ahead log: steady load then writes over the same blocks (PERFORMANCE 4).
-        connection.execute("PRAGMA wal_autocheckpoint = 1000")
+        # A bound for the write-ahead log, in pages: steady load then writes over the same blocks (PERFORMANCE 4).
+        # Most of it is written into the file by then, by the checkpoints beside.
+        connection.execute("PRAGMA wal_autocheckpoint = 8000")
     return connection
 
 

@@ -36,7 +36,11 @@ class Writer:
     """Owns the writing connection and its thread. `put` may be called from any thread."""
 
     def __init__(
-        self, connection: sqlite3.Connection, wake: Wake | None, freed: Callable[[Sequence[str]], None]
+        self,
+        connection: sqlite3.Connection,
+        wake: Wake | None,
+        freed: Callable[[Sequence[str]], None],
+        committed: Callable[[], None],
     ) -> None:
         self.commits = 0
         self.in_flight = 0
@@ -44,6 +48,7 @@ class Writer:
         self._connection = connection
         self._wake = wake
         self._freed = freed
+        self._committed = committed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._rung = False
@@ -175,6 +180,7 @@ class Writer:
             numbers.back(mark)
             return [(write, self._failed(error)) for _, _, write in group]
         self.commits += 1
+        self._committed()
         if numbers.files:
             self._freed(numbers.files)
             numbers.files = []

@@ -6,6 +6,7 @@ Used by `budstikke send`, the demo and tests; the mllp destination will stand on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 
 from engine.standards.hl7v2.mllp import Frame, FrameReader, frame
@@ -35,10 +36,8 @@ class MllpClient:
         """Close; errors of a connection that is gone already do not matter."""
         if self._writer is not None:
             self._writer.close()
-            try:
+            with contextlib.suppress(OSError, ssl.SSLError):
                 await self._writer.wait_closed()
-            except (OSError, ssl.SSLError):
-                pass
             self._writer = None
 
     async def send(self, message: bytes) -> bytes:

@@ -33,9 +33,7 @@ class MllpRig:
         subjects: tuple[str, ...] = (),
     ) -> Source:
         allow = tuple(Allowed(networks, subject) for subject in subjects or ("",)) if networks or subjects else ()
-        return MllpSource(
-            MllpSettings("127.0.0.1", port, "adt", tls, allow, idle_timeout=5.0, frame_timeout=5.0)
-        )
+        return MllpSource(MllpSettings("127.0.0.1", port, "adt", tls, allow, idle_timeout=5.0, frame_timeout=5.0))
 
     @asynccontextmanager
     async def sender(self, address: str, tls: ssl.SSLContext | None = None):
