@@ -48,6 +48,14 @@ class _Refusal(Exception):
     def __init__(self, issues: tuple[Issue, ...], reason: str, reject: bool = False) -> None:
         self.issues, self.reason, self.reject = issues, reason, reject
 
+    def words(self) -> str:
+        """The reason as a list shows it: the step, and the first error with its place."""
+        for issue in self.issues:
+            if issue.severity is Severity.ERROR:
+                found = f"{issue.code} {issue.place}".strip()
+                return found if self.reason == issue.code else f"{self.reason}: {found}"
+        return self.reason
+
 
 def judge(received: Received, plan: Plan) -> Verdict:
     """The verdict on one message. Never raises for what a sender or a mapping did."""
@@ -62,7 +70,7 @@ def judge(received: Received, plan: Plan) -> Verdict:
             return Verdict(row, answer, envelope, identity_of(envelope, plan, document), sha256=sha256)
         return _route(received, plan, document, envelope, notes, sha256)
     except _Refusal as refusal:
-        row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
+        row = VerdictRow(plan.revision, "invalid", refusal.words(), refusal.issues)
         answer = answers.refused(envelope, refusal.issues, _kind(plan, refusal.reject))
         return Verdict(row, answer, envelope, sha256=sha256)
     except Exception as error:  # a fault of ours: the message is kept for a person, its neighbours go on
@@ -76,7 +84,7 @@ def peek(received: Received, plan: Plan) -> Verdict:
     try:
         document, envelope = _read(received, plan) if plan.dedup else (None, _peeked(received, plan))
     except _Refusal as refusal:
-        row = VerdictRow(plan.revision, "invalid", refusal.reason, refusal.issues)
+        row = VerdictRow(plan.revision, "invalid", refusal.words(), refusal.issues)
         answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject))
         return Verdict(row, answer, sha256=sha256)
     identity = identity_of(envelope, plan, document)

@@ -155,7 +155,9 @@ FROM message m LEFT JOIN verdict v
   ON v.seq = m.seq AND v.number = (SELECT max(number) FROM verdict n WHERE n.seq = m.seq)"""
 MESSAGE_ROWS = f"""
 SELECT m.id, m.seq, m.channel, m.standard, m.received, m.type, m.message_id, m.sender, m.size, {STATE},
-  coalesce(v.reason, ''), m.answer,
+  coalesce(nullif(v.reason, ''), (SELECT d.destination || ': ' || d.reason FROM delivery d
+   WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999 AND d.state IN {HELD} AND d.reason <> '' LIMIT 1), ''),
+  m.answer,
   (SELECT count(*) FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999),
   (SELECT count(*) FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999
    AND d.state IN ('delivered', 'confirmed', 'superseded'))
