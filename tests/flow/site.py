@@ -23,7 +23,7 @@ site: {{name: flow}}
 systems:
   journal: {{type: fhir, url: "{journal}", writes: {writes}}}
 policies:
-  quick: {{retry: {{initial: 1s, factor: 1, max: 1s, jitter: 0%, give_up_after: 1h}}}}
+  quick: {{retry: {{initial: 1s, factor: 1, max: 1s, jitter: 0%, give_up_after: {give_up}}}}}
 channels:
   all:
     source: {{type: mllp, listen: "127.0.0.1:0", frame_timeout: 1s, max_message: {limit}}}
@@ -82,11 +82,11 @@ class Flow:
 
 @contextlib.asynccontextmanager
 async def flow(
-    folder: Path, *, after: str = "validated", writes: str = "by_id", limit: str = "1MB"
+    folder: Path, *, after: str = "validated", writes: str = "by_id", limit: str = "1MB", give_up: str = "1h"
 ) -> AsyncIterator[Flow]:
     """Start all, hand it over, stop all."""
     journal = await serve()
-    text = SITE.format(journal=journal.url, after=after, writes=writes, limit=limit)
+    text = SITE.format(journal=journal.url, after=after, writes=writes, limit=limit, give_up=give_up)
     (folder / "channels.yaml").write_text(text, "utf-8")
     try:
         async with app.running(sound_site(folder, {})) as runner:
