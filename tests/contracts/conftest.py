@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location(
-    "throw_away_authority", Path(__file__).parent.parent / "transport" / "conftest.py"
-)
-assert _SPEC is not None and _SPEC.loader is not None
-_AUTHORITY = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_AUTHORITY)
-authority = _AUTHORITY.authority
-stranger = _AUTHORITY.stranger
+from tests.certificates import authority, stranger
+
+__all__ = ["authority", "stranger"]
 
 
 @dataclass
