@@ -3,7 +3,8 @@
 A new standard is one folder here and one line in `engine/plugins/builtin.py`. Mapping and channels know a standard
 only through `Standard`. Nothing here reads a clock, a file or a socket.
 
-Why: `receipt_for` and `receipt_of` of decision 3 come with the first standard that owes receipts (KITH); HL7 v2 answers
+Why: `compile_path` of decision 3 is not a call here yet: the mapping compiler takes HL7 v2's path code directly, and the
+second standard will show what the two have in common. `receipt_for` and `receipt_of` come with the first standard that owes receipts (KITH); HL7 v2 answers
 on the same connection.
 """
 
@@ -37,7 +38,7 @@ class Unit:
 
 
 class Document(Protocol):
-    """A parsed message. What a mapping reads from it is the standard's own affair (`compile_path`)."""
+    """A parsed message. What a mapping reads from it is the standard's own affair."""
 
     @property
     def issues(self) -> Sequence[Issue]:
