@@ -1,11 +1,11 @@
 """The contract of a message standard (decision 3): pure functions from bytes to values and back.
 
-A new standard is one folder here and one line in `engine/plugins/builtin.py`. Mapping and channels know a standard
-only through `Standard`. Nothing here reads a clock, a file or a socket.
+A new standard is one folder here and one line in `engine/plugins/builtin.py`. Nothing here reads a clock, a file or a
+socket.
 
-Why: `compile_path` of decision 3 is not a call here yet: the mapping compiler takes HL7 v2's path code directly, and the
-second standard will show what the two have in common. `receipt_for` and `receipt_of` come with the first standard that owes receipts (KITH); HL7 v2 answers
-on the same connection.
+Why: `compile_path` of decision 3 is not a call here yet. The mapping compiler takes HL7 v2's path code directly, and the
+second standard will show what the two have in common. `receipt_for` and `receipt_of` come with the first standard that
+owes receipts (KITH); HL7 v2 answers on the same connection.
 """
 
 from __future__ import annotations
