@@ -3,7 +3,7 @@
 A new standard is one folder here and one line in `engine/plugins/builtin.py`. Nothing here reads a clock, a file or a
 socket.
 
-Why: `compile_path` of decision 3 is not a call here yet. The mapping compiler takes HL7 v2's path code directly, and the
+Why: `compile_path` of decision 3 is not a call here yet. The mapping compiler takes HL7 v2's path code directly; the
 second standard will show what the two have in common. `receipt_for` and `receipt_of` come with the first standard that
 owes receipts (KITH); HL7 v2 answers on the same connection.
 """
