@@ -83,10 +83,12 @@ class FhirDestination:
         return await self._deliver_settled(bundle)
 
     async def _deliver_settled(self, bundle: Bundle) -> Outcome:
-        async with self._turns.take(bundle.written(), self._known):
+        written = bundle.written()
+        taken = await self._turns.take(written, self._known)
+        try:
             mentions = bundle.mentions()
-            recalled = frozenset(each for each in mentions if each in self._known)
-            existing = await self._existing(mentions, recalled)
+            recalled = frozenset([each for each in mentions if each in self._known])
+            existing = await self._existing(mentions, recalled) if len(recalled) < len(mentions) else recalled
             if not isinstance(existing, frozenset):
                 return existing
             outcome = await self._send_without(bundle, existing)
@@ -97,15 +99,15 @@ class FhirDestination:
                 if isinstance(fresh, frozenset) and fresh != existing:
                     outcome = await self._send_without(bundle, fresh)
             if isinstance(outcome, Delivered):
-                self._known.remember(bundle.written())
+                self._known.remember(written)
             elif not isinstance(outcome, Ambiguous) and outcome.code in ("http.409", "http.412"):
                 self._known.forget(mentions)
             return outcome
+        finally:
+            self._turns.give_back(taken)
 
     async def _existing(self, mentions: tuple[str, ...], recalled: frozenset[str]) -> frozenset[str] | Outcome:
         unknown = [each for each in mentions if each not in recalled]
-        if not unknown:
-            return recalled
         found = await self._existence.ask(unknown)
         if isinstance(found, frozenset):
             self._known.remember(found)

@@ -7,6 +7,7 @@ writing it again would lose them. So the text is cut at entry borders and nothin
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from json.decoder import WHITESPACE  # type: ignore[attr-defined]
@@ -14,6 +15,17 @@ from typing import Any, NamedTuple
 
 MARK = b'"ifNoneMatch"'
 _READER = json.JSONDecoder(parse_float=str, parse_int=str)
+_OPENING = b'{"resourceType":"Bundle","type":"transaction","entry":['
+_NESTED = b'"resourceType":"Bundle"'
+_REQUEST = b'"request":{'
+_PLAIN = rb'[^"\\]*'
+_FULL_URL = re.compile(rb'\{"fullUrl":"(%b)"' % _PLAIN)
+_ENTRY_END = re.compile(
+    rb'"request":\{"method":"([A-Z]+)","url":"(%b)"(?:,"(ifNoneMatch|ifNoneExist|ifMatch)":"(%b)")?\}\}'
+    rb'(?:,(?=\{"fullUrl":")|\]\}\Z)' % (_PLAIN, _PLAIN)
+)
+"""How an entry of ours ends, and what follows it. A quote inside of a JSON string has a backslash before it, so that
+none of this can stand in a text."""
 
 
 class Entry(NamedTuple):
@@ -31,7 +43,8 @@ class Bundle:
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
-        self.entries = tuple(_entries(payload.decode("latin-1")))
+        entries = _own_entries(payload)
+        self.entries = tuple(_entries(payload.decode("latin-1"))) if entries is None else entries
 
     def mentions(self) -> tuple[str, ...]:
         """What is to be created only if there is none: `Type/id`, each once."""
@@ -57,6 +70,33 @@ class Bundle:
             if entry.full_url and entry.full_url != entry.writes:
                 left = left.replace(_quoted(entry.full_url), _quoted(entry.writes))
         return left
+
+
+def _own_entries(payload: bytes) -> tuple[Entry, ...] | None:
+    """The entries of a Bundle as we write them, found without reading what is in them; None for any other.
+
+    Only if every full URL and every request in it is one of an entry that was found: nothing is cut on a guess.
+    """
+    start = len(_OPENING)
+    if not payload.startswith(_OPENING) or payload.count(_NESTED) != 1:
+        return None
+    entries = []
+    at = payload.find(_REQUEST, start)
+    while at >= 0:
+        opening = _FULL_URL.match(payload, start)
+        found = _ENTRY_END.match(payload, at)
+        if opening is None or found is None:
+            return None
+        method, url, condition, value = found.groups()
+        by_id = method == b"PUT" and b"?" not in url and url.count(b"/") == 1
+        end = found.end(2 if condition is None else 4) + 3
+        mention = by_id and condition == b"ifNoneMatch" and value == b"*"
+        writes = url.decode("latin-1") if by_id else ""
+        entries.append(Entry(start, end, writes, opening[1].decode("latin-1"), mention))
+        start = end + 1
+        at = payload.find(_REQUEST, end)
+    whole = start + 1 == len(payload) and payload.count(b'"fullUrl":') == len(entries)
+    return tuple(entries) if whole else None
 
 
 def _quoted(url: str) -> bytes:

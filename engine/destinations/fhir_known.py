@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -56,21 +55,22 @@ class Turns:
     def __init__(self) -> None:
         self._taken: dict[str, asyncio.Future[None]] = {}
 
-    @asynccontextmanager
-    async def take(self, references: Sequence[str], known: Known) -> AsyncIterator[None]:
-        """Wait until nobody else is about to create one of `references`. All or nothing, so none wait in a ring."""
-        while waiting := {self._taken[each] for each in references if each in self._taken}:
-            await asyncio.wait(waiting)
+    async def take(self, references: Sequence[str], known: Known) -> Sequence[str]:
+        """Wait until nobody else is about to create one of `references`. All or nothing, so none wait in a ring.
+        What is to be given back: those not known."""
+        if self._taken:
+            while waiting := {self._taken[each] for each in references if each in self._taken}:
+                await asyncio.wait(waiting)
         new = [each for each in references if each not in known]
-        if not new:
-            yield
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._taken.update(dict.fromkeys(new, done))
-        try:
-            yield
-        finally:
-            for each in new:
+        if new:
+            self._taken.update(dict.fromkeys(new, asyncio.get_running_loop().create_future()))
+        return new
+
+    def give_back(self, taken: Sequence[str]) -> None:
+        """The next one may go."""
+        if taken:
+            done = self._taken[taken[0]]
+            for each in taken:
                 del self._taken[each]
             done.set_result(None)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.destinations.fhir_bundle import Bundle
+from engine.destinations.fhir_bundle import Bundle, _entries, _own_entries
 
 IDS = st.uuids().map(str)
 TEXTS = st.text(max_size=20) | st.sampled_from(['"', "\\", '{"entry":[', '"request":{"ifNoneMatch":"*"}', "]}", "æøå"])
@@ -58,6 +58,49 @@ def test_entries_that_exist_are_gone_and_the_rest_is_as_before(tree, spaced, dat
         assert orjson.loads(left) == expected
     if not existing:
         assert left == payload
+
+
+REQUESTS = st.sampled_from(
+    [
+        {"method": "PUT", "url": "Patient/1"},
+        {"method": "PUT", "url": "Patient/2", "ifNoneMatch": "*"},
+        {"method": "PUT", "url": "Patient?identifier=a%7Cb"},
+        {"method": "PUT", "url": "Patient/3", "ifMatch": 'W/"1"'},
+        {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=1"},
+        {"method": "PUT", "url": 'Pat"ient/1', "ifNoneMatch": "*"},
+        {"ifNoneMatch": "*", "url": "Patient/4", "method": "PUT"},
+        {"method": "DELETE", "url": "Patient/ø"},
+    ]
+)
+SIMPLE = st.fixed_dictionaries({"resourceType": st.just("Patient"), "text": TEXTS, "request": REQUESTS | TEXTS})
+ENTRIES = st.recursive(
+    st.fixed_dictionaries(
+        {}, optional={"fullUrl": IDS.map("urn:uuid:{}".format) | TEXTS, "resource": SIMPLE, "request": REQUESTS}
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {
+            "fullUrl": IDS,
+            "resource": st.fixed_dictionaries({"resourceType": st.just("Bundle"), "entry": st.lists(inner)}),
+        },
+        optional={"request": REQUESTS},
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.lists(ENTRIES, max_size=4), st.sampled_from(["", ',"note":1', " "]))
+def test_entries_found_without_reading_are_those_found_by_reading(entries, end):
+    opening = b'{"resourceType":"Bundle","type":"transaction","entry":'
+    payload = opening + orjson.dumps(entries) + end.encode() + b"}"
+    found = _own_entries(payload)
+    assert found is None or found == tuple(_entries(payload.decode("latin-1")))
+
+
+@given(bundles())
+def test_entries_of_a_bundle_as_we_write_it_need_no_reading(tree):
+    entries = [{name: each[name] for name in ("fullUrl", "resource", "request")} for each in tree["entry"]]
+    payload = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    assert _own_entries(payload) == tuple(_entries(payload.decode("latin-1")))
 
 
 def test_decimals_keep_their_digits():
