@@ -1,30 +1,38 @@
 """One kept HTTP client per system, and its failures in neutral words: did bytes leave us or not.
 
 Why: a destination must tell *nothing happened there* from *it may have happened*; the exceptions of an HTTP library do
-not. Redirects are not followed, cookies not kept, proxies of the environment not used unless told: a message goes where
-the config says, or nowhere.
+not. Redirects are not followed, cookies not kept, proxies not used: a message goes where the config says, or nowhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
+from engine.transport.http_connection import Connection
+from engine.transport.http_response import HttpFailure, HttpResponse, not_connected
+
+__all__ = [
+    "Authorization", "HttpClient", "HttpFailure", "HttpResponse", "HttpSettings", "basic", "bearer", "constant",
+]  # fmt: skip
 
 Authorization = Callable[[], Awaitable[str]]
 """The value of the Authorization header, fetched before each request (tokens expire)."""
 
-_CHUNK = 256 * 1024
 # Shorter than the idle time of the servers we know (Node.js 5 s): the side that closes first must be ours, else a
 # request may meet a connection that the server is just closing, and its fate is unknown.
 _KEEP_ALIVE = 4.0
-_READ_LIMIT = 256 * 1024
-_REFUSED_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE", "ACCESS_DENIED")
+_LOOKS = 8
+"""How often one looks at the clock within a time-out: so exact it is."""
+_PORTS = {"http": 80, "https": 443}
+_HEADER = re.compile(r"[!-9;-~]+: [\t -~\x80-\uffff]*")
+_SAFE = "/%:=&?~+!$,;'@()*[]|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +44,14 @@ class HttpSettings:
     concurrency: int = 8
     connect_timeout: float = 5.0
     response_timeout: float = 30.0
-    environment_proxy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A whole response. `body` is cut at the caller's limit, and then `cut` is True. Header names in lower case."""
+class _Place(NamedTuple):
+    """Where connections go to."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HttpFailure:
-    """No whole response. `sent` is False when the other side cannot have acted. `fault`: so it is for all messages."""
-
-    code: str
-    sent: bool
-    fault: bool = False
+    host: str
+    port: int
+    tls: bool
 
 
 class HttpClient:
@@ -63,101 +59,166 @@ class HttpClient:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
         self._seconds = settings.connect_timeout + settings.response_timeout
+        self._tick = min(_KEEP_ALIVE, settings.response_timeout) / _LOOKS
+        self._tls = settings.tls
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._made: set[Connection] = set()
+        self._idle: dict[_Place, list[Connection]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._spelled: tuple[str, str, Mapping[str, str]] | None = None
+        self._head = (_Place("", 0, False), b"")
 
     def open(self) -> None:
-        """Make the connection pool; nothing is connected yet."""
-        settings = self._settings
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=settings.concurrency,
-                ssl=settings.tls if settings.tls is not None else True,
-                keepalive_timeout=_KEEP_ALIVE,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
-            trust_env=settings.environment_proxy,
-            auto_decompress=True,
-            read_bufsize=_READ_LIMIT,
-            headers={"User-Agent": "budstikke", "Accept-Encoding": "identity"},
-        )
+        """Be ready; nothing is connected yet."""
+        self._loop = asyncio.get_running_loop()
+        self._slots = asyncio.Semaphore(self._settings.concurrency)
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in tuple(self._made):
+            connection.abort()
+        self._idle.clear()
+        await asyncio.sleep(0)  # for the loop to close them
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", limit: int = 1024 * 1024
     ) -> HttpResponse | HttpFailure:
         """One request, one whole response of at most `limit` body bytes, or why not. Never raises for the network."""
-        if self._session is None:
+        if self._loop is None:
             raise RuntimeError("the HTTP client is not open")
-        deadline = asyncio.timeout(self._seconds)
-        content = _Body(body, deadline, self._settings.response_timeout) if body else None
         try:
-            async with deadline:
-                if self._settings.auth is not None:
-                    headers = {**headers, "Authorization": await self._settings.auth()}
-                async with self._session.request(
-                    method, url, headers=headers, data=content, allow_redirects=False
-                ) as response:
-                    taken, cut = await _read(response, limit)
-                    if cut:
-                        response.close()  # the rest is unread: this connection can carry no other answer
-                    lowered = {name.lower(): value for name, value in response.headers.items()}
-                    return HttpResponse(response.status, lowered, taken, cut)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            return failure(error, sent=content is None or content.begun)
+            place, head = self._begun(method, url, headers)
+        except ValueError:
+            return HttpFailure("http.url", sent=False, fault=True)
+        try:
+            if self._settings.auth is not None or self._slots.locked():
+                async with asyncio.timeout(self._seconds):
+                    if self._settings.auth is not None:
+                        head += _line("Authorization", await self._settings.auth())
+                    await self._slots.acquire()
+            else:
+                await self._slots.acquire()
+        except (TimeoutError, OSError, ValueError) as error:
+            timed = isinstance(error, TimeoutError)
+            return HttpFailure("http.connect_timeout" if timed else "http.reset", sent=False)
+        try:
+            if body or method != "GET":
+                head += b"Content-Length: %d\r\n" % len(body)
+            return await self._exchange(place, head + b"\r\n", body, limit)
+        finally:
+            self._slots.release()
+
+    async def _exchange(self, place: _Place, head: bytes, body: bytes, limit: int) -> HttpResponse | HttpFailure:
+        connection = self._kept(place)
+        if connection is None:
+            made = await self._connect(place)
+            if isinstance(made, HttpFailure):
+                return made
+            connection = made
+        loop = self._loop
+        if loop is None:  # closed meanwhile
+            connection.abort()
+            return connection.failure
+        connection.deadline = loop.time() + self._settings.response_timeout
+        self._watch(loop)
+        try:
+            return await connection.request(head, body, limit)
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        finally:
+            if self._loop is None:
+                connection.abort()
+            elif connection.free:
+                connection.since = loop.time()
+                self._idle.setdefault(place, []).append(connection)
+
+    async def _connect(self, place: _Place) -> Connection | HttpFailure:
+        if place.tls and self._tls is None:
+            self._tls = ssl.create_default_context()
+        loop = asyncio.get_running_loop()
+        tls = self._tls if place.tls else None
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                made = loop.create_connection(lambda: Connection(self._made.discard), place.host, place.port, ssl=tls)
+                _, connection = await made
+        except (OSError, ValueError) as error:
+            return not_connected(error, place.tls)
+        if not connection.free:  # lost again at once
+            return connection.failure
+        self._made.add(connection)
+        return connection
+
+    def _kept(self, place: _Place) -> Connection | None:
+        """The connection used last, the likeliest to be open still."""
+        idle = self._idle.get(place)
+        while idle:
+            connection = idle.pop()
+            if connection.free and self._loop is not None and self._loop.time() - connection.since < _KEEP_ALIVE:
+                return connection
+            connection.abort()
+        return None
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is None:
+            self._timer = loop.call_later(self._tick, self._look)
+
+    def _look(self) -> None:
+        """End what takes too long, close what was idle too long. One timer for all: none is set and cleared for each
+        request."""
+        self._timer = None
+        if self._loop is None:
+            return
+        now = self._loop.time()
+        for connection in tuple(self._made):
+            if not connection.free:
+                if now >= connection.deadline:
+                    connection.end(HttpFailure("http.timeout", sent=True))
+            elif now - connection.since >= _KEEP_ALIVE:
+                connection.abort()
+        for place, idle in self._idle.items():
+            self._idle[place] = [connection for connection in idle if connection.free]
+        if self._made:
+            self._watch(self._loop)
+
+    def _begun(self, method: str, url: str, headers: Mapping[str, str]) -> tuple[_Place, bytes]:
+        """Where it goes and how it begins; kept from one request to the next. Raises: ValueError."""
+        spelled = self._spelled
+        if spelled is None or spelled[2] is not headers or spelled[1] != url or spelled[0] != method:
+            place, host, path = _parts(url)
+            lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii")]
+            lines += [_line("User-Agent", "budstikke"), _line("Accept-Encoding", "identity")]
+            lines += [_line(name, value) for name, value in headers.items()]
+            self._spelled = (method, url, headers)
+            self._head = (place, b"".join(lines))
+        return self._head
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit:
-            return b"".join(pieces)[:limit], True
-    return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), False
+def _parts(url: str) -> tuple[_Place, str, str]:
+    """Where an address is, the Host that is told, and the target of the request. Raises: ValueError. RFC 9112, 3.2."""
+    split = urlsplit(url)
+    usual = _PORTS.get(split.scheme)
+    if usual is None or not split.hostname or split.username is not None:
+        raise ValueError("no address of a system")
+    host = split.hostname if split.hostname.isascii() else split.hostname.encode("idna").decode("ascii")
+    port = split.port or usual
+    told = f"[{host}]" if ":" in host else host
+    path = quote(split.path or "/", _SAFE) + (f"?{quote(split.query, _SAFE)}" if split.query else "")
+    return _Place(host, port, split.scheme == "https"), told if port == usual else f"{told}:{port}", path
 
 
-def failure(error: BaseException, sent: bool) -> HttpFailure:
-    """An exception of the library in neutral words. `sent`: whether the body had begun to leave us."""
-    if isinstance(error, (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)):
-        return HttpFailure("http.certificate", sent=False, fault=True)
-    if _refused_certificate(error):
-        # TLS 1.3 tells a client only after the handshake that its certificate is not taken: the server read nothing.
-        return HttpFailure("http.certificate", sent=False, fault=True)
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return HttpFailure("http.tls", sent=False)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return HttpFailure("http.dns", sent=False)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return HttpFailure("http.connect_timeout", sent=False)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        # A connection that was made and lost before the first request byte was lost in the TLS handshake.
-        lost = isinstance(error.os_error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
-        return HttpFailure("http.tls" if lost else "http.refused", sent=False)
-    if isinstance(error, TimeoutError):
-        return HttpFailure("http.timeout" if sent else "http.connect_timeout", sent=sent)
-    if isinstance(error, aiohttp.InvalidURL):
-        return HttpFailure("http.url", sent=False, fault=True)
-    if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)):
-        return HttpFailure("http.broken", sent=sent)
-    return HttpFailure("http.reset", sent=sent)
-
-
-def _refused_certificate(error: BaseException | None) -> bool:
-    for _ in range(8):
-        if error is None:
-            return False
-        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-            return any(word in (error.reason or "") for word in _REFUSED_CERTIFICATE)
-        error = error.__cause__ or error.__context__
-    return False
+def _line(name: str, value: str) -> bytes:
+    """A header line. Raises: ValueError for what could end it."""
+    line = f"{name}: {value}"
+    if _HEADER.fullmatch(line) is None:
+        raise ValueError("no header")
+    return line.encode() + b"\r\n"
 
 
 def basic(user: str, password: str) -> Authorization:
@@ -177,35 +238,3 @@ def constant(value: str) -> Authorization:
         return value
 
     return header
-
-
-class _Body(aiohttp.Payload):
-    """Bytes to send that know whether they began to leave, and let the time for the response run from then on.
-
-    Large ones go in pieces, uncopied.
-    """
-
-    def __init__(self, content: bytes, deadline: asyncio.Timeout, seconds: float) -> None:
-        super().__init__(content, content_type="application/octet-stream")
-        self._size = self._length = len(content)
-        self._content = content
-        self._deadline = deadline
-        self._seconds = seconds
-        self.begun = False
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._content.decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self.begun = True
-        if not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
-        if self._length <= _CHUNK:
-            await writer.write(self._content)
-            return
-        view = memoryview(self._content)
-        for start in range(0, self._length, _CHUNK):
-            await writer.write(view[start : start + _CHUNK])
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        await self.write(writer)
