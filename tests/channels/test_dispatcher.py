@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -13,7 +14,8 @@ from engine.channels.lane import Lane, System
 from engine.clock import ManualClock, uuid7
 from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Policy, State, Transient
 from engine.destinations import Shipment
-from engine.store import Acceptance, Accepted, DeliveryRow, NewDelivery, VerdictRow
+from engine.errors import StoreError
+from engine.store import Acceptance, Accepted, Attempt, DeliveryRow, NewDelivery, Pending, VerdictRow
 from engine.store.sqlite import SqliteStore
 
 
@@ -232,3 +234,35 @@ async def test_a_fault_of_ours_in_a_destination_is_ambiguous_and_ends_nothing(ma
     assert it.state(delivery) is State.READY
     assert detail is not None and detail.attempts[0].code == "fault.RuntimeError"
     assert "secret" not in repr(detail)
+
+
+async def test_a_fault_of_the_whole_system_is_alarmed_at_once(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("budstikke").propagate = True
+    it = make(Receiver({b"a": [Transient("http.401", system_fault=True)]}))
+    await it.put(b"a", 1)
+    await it.settle()
+    assert "system_fault" in [record.getMessage() for record in caplog.records]
+
+
+async def test_a_key_does_not_move_on_before_its_outcome_is_durable(make: Make) -> None:
+    it = make()
+    recorded = it.store.record
+    failing = 3
+
+    def record(attempt: Attempt) -> Pending[None]:
+        nonlocal failing
+        if failing:
+            failing -= 1
+            raise StoreError("the disk is full", code="store.full")
+        return recorded(attempt)
+
+    it.store.record = record  # type: ignore[method-assign]
+    await it.put(b"a1", 1)
+    await it.put(b"a2", 1)
+    await asyncio.sleep(0.15)
+    assert it.receiver.seen == [b"a1"]
+    for _ in range(400):
+        await asyncio.sleep(0.01)
+        if len(it.receiver.seen) == 2:
+            break
+    assert it.receiver.seen == [b"a1", b"a2"]
