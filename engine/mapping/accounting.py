@@ -6,13 +6,15 @@ condition counts all of them as read, and so does a branch: what is reported is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import compress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import compress, repeat
+from operator import itemgetter, le
 
 from engine.mapping.marks import Mark, Which
 from engine.message import Issue, Severity
-from engine.standards.hl7v2.er7 import Er7Document
+from engine.standards.hl7v2.er7 import Er7Document, Segment
 
 HEADER = {"MSH": frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 18}), "EVN": frozenset({1})}
 """Fields that the engine reads: routing, acknowledgement, duplicates, time, charset."""
@@ -43,10 +45,58 @@ SET_ID = frozenset(
 
 _MOST_KEPT = 64
 _WHOLE = 1 << 30
-_NUMBERS = range(4096)
+_FROM_ONE = range(1, 1 << 20)
 _NONE: frozenset[int] = frozenset()
 Reads = tuple[frozenset[int], frozenset[int], dict[int, frozenset[int]]]
 """Components read of the first repetition, of every one, and of those picked by number."""
+
+
+@dataclass(slots=True)
+class Open:
+    """Of segments of one size: the fields that are not read whole, by number, with the count of components at which
+    each has to be looked at; those of which only the first repetition is read; and those that nobody reads.
+
+    `usual` and `found`: where the last segment had how many components, and what was doubtful in it. The next one is
+    mostly like it.
+    """
+
+    numbers: tuple[int, ...]
+    texts: Callable[[Sequence[str]], tuple[str, ...]]
+    limits: tuple[int, ...]
+    single: tuple[int, ...]
+    nobody: tuple[int, ...]
+    nobodys: Callable[[Sequence[str]], tuple[str, ...]]
+    usual: list[tuple[int, int]] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
+
+    def doubtful(self, segment: Segment, component: str, repetition: str) -> list[int]:
+        """Fields with more in them than is surely read. The counting is one pass without Python in between."""
+        fields = segment.fields
+        repeats = repetition in segment.raw
+        if self.nobody and any(self.nobodys(fields)):
+            beyond = list(compress(self.nobody, self.nobodys(fields)))
+        elif repeats:
+            beyond = []
+        else:
+            rest = segment.raw.count(component)
+            for number, count in self.usual:
+                if fields[number].count(component) != count:
+                    break
+                rest -= count
+            else:
+                if not rest:
+                    return self.found
+            beyond = []
+        counts = list(map(str.count, self.texts(fields), repeat(component)))
+        found = list(compress(self.numbers, map(le, self.limits, counts)))
+        if repeats and self.single:
+            beyond += [number for number in self.single if repetition in fields[number] and number not in found]
+        if beyond:
+            return sorted(found + beyond)
+        if not repeats:
+            self.usual = [(number, count) for number, count in zip(self.numbers, counts, strict=True) if count]
+            self.found = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +110,19 @@ class Mask:
     limits: tuple[int, ...]
     parts: Mapping[int, Reads]
     known: bool
+    open: dict[int, Open] = field(default_factory=dict)
+
+    def opened(self, size: int) -> Open:
+        """What is to be looked at in segments with so many fields."""
+        count = len(self.limits)
+        there = [(number, self.limits[number] if number < count else 0) for number in range(size)]
+        opened = [(number, limit) for number, limit in there if limit not in (0, _WHOLE)]
+        numbers = tuple(number for number, _ in opened)
+        single = tuple(number for number, limit in opened if limit < 0)
+        nobody = tuple(number for number, limit in there if not limit)
+        limits = tuple(abs(limit) for _, limit in opened)
+        found = self.open[size] = Open(numbers, _texts(numbers), limits, single, nobody, _texts(nobody))
+        return found
 
 
 class Accounts:
@@ -78,6 +141,7 @@ class Accounts:
                 self.kept.clear()
             masks = self.kept[made] = {}
         found: list[Issue] = []
+        known: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
         component = document.separators.component or "\x00"
         repetition = document.separators.repetition or "\x00"
         for segment in document.segments:
@@ -88,24 +152,15 @@ class Accounts:
                 if any(segment.fields[1:]):
                     found.append(_unread(f"{segment.name}[{segment.number}]", "segment"))
                 continue
-            limits, fields = mask.limits, segment.fields
-            for number in compress(_NUMBERS, fields):
-                # Nearly every field is settled by its limit; only a gap or one component more is looked at.
-                limit = limits[number] if number < len(limits) else 0
-                if limit == _WHOLE:
-                    continue
-                text = fields[number]
-                if limit > 0:
-                    if component not in text or text.count(component) < limit:
-                        continue
-                elif limit < 0 and repetition not in text and text.count(component) < -limit:
-                    continue
-                place = f"{segment.name}[{segment.number}]-{number}"
-                reads = mask.parts.get(number)
-                if reads is None:
-                    found.append(_unread(place, "field"))
-                else:
-                    _parts(place, text, repetition, component, reads, found)
+            fields = mask.open.get(segment.size) or mask.opened(segment.size)
+            for number in fields.doubtful(segment, component, repetition):
+                text = segment.fields[number]
+                key = segment.name, number, text
+                told = known.get(key)
+                if told is None:
+                    told = known[key] = _told(text, repetition, component, mask.parts.get(number))
+                for part, what in told:
+                    found.append(_unread(f"{segment.name}[{segment.number}]-{number}{part}", what))
         return found
 
     def mask(self, name: str, made: frozenset[str]) -> Mask:
@@ -131,9 +186,16 @@ class Accounts:
         return Mask(tuple(limits), {number: _reads(reads) for number, reads in parts.items()}, known)
 
 
+def _texts(numbers: tuple[int, ...]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """The fields with these numbers. Without any, or with one, `itemgetter` gives no tuple."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return (lambda fields: (fields[numbers[0]],)) if numbers else (lambda fields: ())
+
+
 def _reads(reads: set[tuple[Which, int]]) -> Reads:
     every = frozenset(c for w, c in reads if w == "all")
-    first = every | {c for w, c in reads if w == "first"}
+    first = every | {c for w, c in reads if w in ("first", 1)}
     numbers = {w for w, _ in reads if isinstance(w, int)}
     return first, every, {n: frozenset(c for w, c in reads if w == n) for n in numbers}
 
@@ -148,22 +210,28 @@ def _limit(components: set[int]) -> int:
     return count
 
 
+@lru_cache(maxsize=8192)
 def _unread(place: str, what: str) -> Issue:
     return Issue(Severity.NOTE, "map.unread", f"no rule reads this {what}", place)
 
 
-def _parts(place: str, text: str, repetition: str, component: str, reads: Reads, found: list[Issue]) -> None:
-    """Repetitions and components of one field that nobody read."""
+def _told(text: str, repetition: str, component: str, reads: Reads | None) -> list[tuple[str, str]]:
+    """Repetitions and components of one field that nobody read: where in it, and what they are."""
+    if reads is None:
+        return [("", "field")]
     first, every, numbered = reads
+    if repetition not in text and first.issuperset(compress(_FROM_ONE, text.split(component))):
+        return []
+    found: list[tuple[str, str]] = []
     repetitions = text.split(repetition)
     for index, one in enumerate(repetitions, 1):
         if not one:
             continue
         read = (first if index == 1 else every) | numbered.get(index, _NONE)
-        here = f"{place}[{index}]" if len(repetitions) > 1 else place
+        here = f"[{index}]" if len(repetitions) > 1 else ""
         if not read:
-            found.append(_unread(here, "repetition"))
+            found.append((here, "repetition"))
         elif 0 not in read:
-            for position, part in enumerate(one.split(component), 1):
-                if part and position not in read:
-                    found.append(_unread(f"{here}.{position}", "component"))
+            parts = enumerate(one.split(component), 1)
+            found += [(f"{here}.{number}", "component") for number, part in parts if part and number not in read]
+    return found

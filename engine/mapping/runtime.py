@@ -67,7 +67,6 @@ class Run:
     roots: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     nameless: set[str] = field(default_factory=set)
     tables: bool = False
-    memo: dict[Any, Any] = field(default_factory=dict)
     sender: object = None
     tracing: bool = False
     offset: str = ""
@@ -169,8 +168,8 @@ class Run:
         found = self.fronts.get(number)
         if found is None:
             owner = self.entries[number]
-            found = f"{owner.resource['resourceType']}|{owner.identity.system}|{owner.identity.value}"
-            self.fronts[number] = found
+            parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value)
+            found = self.fronts[number] = _parted(parts)
         return found
 
     def qualified(self, owner: str) -> str:
@@ -181,14 +180,10 @@ class Run:
         """Value of a derived identity; "" without parent or without any part from the message."""
         if parent is None or not stated:
             return ""
-        made = "|".join((self.front(parent), *parts))
-        if made.count("|") == len(parts) + 2 and "\\" not in made:
-            return made
-        owner = self.entries[parent]
-        parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value, *parts)
-        return "|".join(
-            [part.replace("\\", "\\\\").replace("|", "\\p") if "|" in part or "\\" in part else part for part in parts]
-        )
+        made = "|".join(parts)
+        if made.count("|") != len(parts) - 1 or "\\" in made:
+            made = _parted(parts)
+        return f"{self.front(parent)}|{made}"
 
     def repeat(self, value: str) -> str:
         """A derived identity told apart from the same one earlier in the message: `...#2`."""
@@ -200,15 +195,14 @@ class Run:
     def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:
         """The number of the entry with this identity; a new one, or the one that was there."""
         self.keys.add(key)
-        known = self.index.get((type, system, value))
-        if known is not None:
-            entry = self.entries[known]
-            if verb is Verb.OWN:
-                entry.verb = verb
-            return known
-        number = self.index[type, system, value] = len(self.entries)
-        self.entries.append(Entry(key, {"resourceType": type}, verb, Identity(system, value, derived)))
-        return number
+        entries = self.entries
+        number = len(entries)
+        known = self.index.setdefault((type, system, value), number)
+        if known == number:
+            entries.append(Entry(key, {"resourceType": type}, verb, Identity(system, value, derived)))
+        elif verb is Verb.OWN:
+            entries[known].verb = verb
+        return known
 
     def body(self, number: int) -> Resource:
         """Where the elements of an entry go: its resource, or a new one where another rule has filled it."""
@@ -258,6 +252,11 @@ _NOTES = {
     times.MIDNIGHT: "24:00 became 00:00 of the next day",
     "map.decimal_comma": "a decimal comma became a point",
 }
+
+
+def _parted(parts: tuple[str, ...]) -> str:
+    """The parts with `|` between them, and those in them told apart."""
+    return "|".join([part.replace("\\", "\\\\").replace("|", "\\p") for part in parts])
 
 
 def _join(present: Resource, body: Resource) -> bool:

@@ -15,7 +15,8 @@ from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
-_IMPERSONAL = frozenset({"CodeableConcept", "Coding", "Quantity", "Organization"})
+_KEPT = frozenset({"CodeableConcept", "Coding", "Quantity", "Organization", "Practitioner", "Location"})
+"""What comes again from message to message and says nothing of a patient: codes, units, owners, staff, places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Templates:
         if raw is None:
             return None
         extra = self.extras(expression, frame)
-        made = None if extra is None else self.function(expression, raw.level, False, len(frame.chain()) > 1)
+        made = None if extra is None else self.function(expression, raw.level, False)
         if made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -66,9 +67,7 @@ class Templates:
         expression = self.resolved(expression, frame)
         raw = self.terms.raw(expression.source, frame, block)
         extra = self.extras(expression, frame) if raw is not None else None
-        made = (
-            None if raw is None or extra is None else self.function(expression, raw.level, True, len(frame.chain()) > 1)
-        )
+        made = None if raw is None or extra is None else self.function(expression, raw.level, True)
         if raw is None or made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -102,7 +101,7 @@ class Templates:
                 found += f", {value.code}"
         return found
 
-    def function(self, expression: As, level: Level, identity: bool, often: bool) -> Made | None:
+    def function(self, expression: As, level: Level, identity: bool) -> Made | None:
         """The function for this use of a template, written now if it is new."""
         types = self.module.sources.types
         defined = types.get(expression.type)
@@ -113,7 +112,7 @@ class Templates:
             )
             return None
         bindings = tuple((key, b.text if isinstance(b, Literal) else None) for key, b in expression.bindings)
-        key = (expression.type, level, expression.part, bindings, identity, often)
+        key = (expression.type, level, expression.part, bindings, identity)
         if key not in self.made:
             if expression.type in self.open:
                 self.fault(expression.column, f"type '{expression.type}' uses itself")
@@ -123,7 +122,7 @@ class Templates:
             before = (module.leaf, module.label, module.seen, module.counting, module.loose)
             module.seen, module.counting = [], True
             self.open.append(expression.type)
-            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity, often)
+            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity)
             self.open.pop()
             module.leaf, module.label, module.seen, module.counting, module.loose = before
         return self.made[key]
@@ -136,7 +135,6 @@ class Templates:
         level: Level,
         bindings: tuple[tuple[str, str | None], ...],
         identity: bool,
-        often: bool,
     ) -> Made | None:
         parameters = [key for key, text in bindings if text is None]
         name = self.module.name(
@@ -147,10 +145,14 @@ class Templates:
         target, chosen = self.target(expression, defined, node)
         if chosen is None:
             return None
-        keep = self.remembered(name, target, identity, often, parameters, body)
+        whole = node.get("$target")
+        kept = isinstance(whole, YamlScalar) and whole.text in _KEPT
+        keep = self.remembered(name, parameters, body) if kept else ""
         body.line("d = r.document")
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
+        if not keep and not self.module.trace:
+            frame.narrow, frame.given = f"N_{name}", ("r", "d", "t", "s", "w", *parameters)
         for parameter, text in bindings:
             given = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
             frame.variables[parameter] = given
@@ -174,29 +176,20 @@ class Templates:
         assert frame.template is not None
         return Made(name, value, frozenset(frame.template))
 
-    def remembered(
-        self, name: str, target: str, identity: bool, often: bool, parameters: list[str], body: Block
-    ) -> str:
+    def remembered(self, name: str, parameters: list[str], body: Block) -> str:
         """Look for what the same text gave before; the place to keep it, or "" where it is not kept.
 
-        Codes and units are kept from message to message, a bounded number; what may name a person only within one
-        message, and only where a loop makes it likely to come again. What gave an issue is made anew each time.
+        A bounded number is kept. What gave an issue is made anew each time, and what has escapes, since their meaning
+        may depend on the character set.
         """
         if self.module.trace:
             return ""
-        further = "".join(f", {one}" for one in parameters)
-        if target in _IMPERSONAL and not identity:
-            self.module.top.line(f"M_{name} = Kept()")
-            kept, key = f"M_{name}", f"(t, r.sender{further})"
-        elif often:
-            kept, key = "r.memo", f"({name!r}, t{further})"
-        else:
-            return ""
-        body.line(f"key = {key}")
-        body.line(f"found = {kept}.get(key)")
+        self.module.top.line(f"M_{name} = Kept()")
+        body.line(f"key = (t, r.sender{''.join(f', {one}' for one in parameters)})")
+        body.line(f"found = M_{name}.get(key)")
         body.line("if found is not None: return found")
         body.line("told = len(r.issues)")
-        return f"if told == len(r.issues) and E not in t: {kept}[key]"
+        return f"if told == len(r.issues) and E not in t: M_{name}[key]"
 
     def target(self, expression: As, defined: Defined, node: YamlMap) -> tuple[str, YamlNode | None]:
         """FHIR type and rules of the template, or of the one element asked for; "" for text."""

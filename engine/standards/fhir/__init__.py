@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 Resource = dict[str, Any]
 """A FHIR resource in JSON shape; decimals are `Decimal` (below), dates and codes `str`."""
@@ -29,8 +29,7 @@ class Verb(StrEnum):
     MENTION = "mention"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """How a resource is known again.
 
     `derived` is False for a business identifier (`system` and `value` stand in `resource.identifier`), True for one

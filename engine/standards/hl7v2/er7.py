@@ -38,11 +38,13 @@ class Segment:
     """One segment. `number` counts from 1 among its name, `position` from 0 among all.
 
     `fields[n]` is the raw text of field n with its repetitions, `fields[0]` the name; in MSH, BHS and FHS `fields[1]`
-    is the field separator itself. The list is as long as what was sent; a component is never split here.
+    is the field separator itself. The list is as long as what was sent; a component is never split here. `size` is
+    its length as sent, also when a reader has appended empty fields since.
     """
 
-    __slots__ = ("_separator", "fields", "name", "number", "position", "raw")
+    __slots__ = ("_separator", "fields", "name", "number", "position", "raw", "size")
     fields: list[str]
+    size: int
 
     def __init__(self, name: str, number: int, position: int, raw: str, separator: str) -> None:
         self.name = name
@@ -51,8 +53,11 @@ class Segment:
         self.raw = raw
         self._separator = separator
 
-    def __getattr__(self, name: str) -> list[str]:
-        # Reached once: the first look at `fields` finds its slot empty.
+    def __getattr__(self, name: str) -> list[str] | int:
+        # Reached once: the first look at `fields` or `size` finds its slot empty.
+        if name == "size":
+            self.size = len(self.fields)
+            return self.size
         if name != "fields":
             raise AttributeError(name)
         # What follows field 1000 stays in one piece, so that a segment of nothing but separators costs no memory.
@@ -61,6 +66,7 @@ class Segment:
         if self.name in SEPARATED_NAMES:
             fields.insert(1, self._separator)
         self.fields = fields
+        self.size = len(fields)
         return fields
 
 
