@@ -16,12 +16,12 @@ import heapq
 from collections.abc import Iterable, Mapping
 
 from engine import log
-from engine.channels.lane import Item, Lane, System
+from engine.channels.lane import Item, Lane, System, code_of, detail_of
 from engine.clock import Clock, Jitter
-from engine.delivery import STATES, Ambiguous, Delivered, Outcome, Standing, State, Step, Transient, next_state
+from engine.delivery import STATES, Ambiguous, Outcome, Standing, State, Step, Transient, next_state
 from engine.destinations import Shipment
 from engine.errors import StoreError
-from engine.store import Attempt, DeliveryRow, Store
+from engine.store import Attempt, DeliveryRow, Pending, Store
 
 PAGE = 2000
 
@@ -39,6 +39,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: dict[int, asyncio.Future[Step]] = {}
         self._stopping = False
+        self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -154,6 +155,7 @@ class Dispatcher:
     def _start(self, lane: Lane, item: Item) -> None:
         item.in_flight = True
         lane.system.enter(item)
+        self._under_way += 1
         self._idle.clear()
         task = asyncio.get_running_loop().create_task(self._attempt(lane, item))
         self._tasks.add(task)
@@ -161,33 +163,50 @@ class Dispatcher:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not self._tasks:
-            self._idle.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if not task.cancelled() and (error := task.exception()) is None:
+            return
+        self._over()
+        if not task.cancelled():
             log.error("dispatcher_fault", code=type(error).__name__)
 
+    def _over(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+
     async def _attempt(self, lane: Lane, item: Item) -> None:
-        """One delivery's try: payload, sending, deliver, outcome, commit 2, what follows."""
+        """One delivery's try: payload, sending, deliver, outcome, commit 2; what follows comes when that is durable."""
         started = self.clock.micros()
         try:
             outcome = await self._send(lane, item)
         finally:
             lane.system.leave(item)
         self._pump(lane.system)
-        item.count(code_of(outcome))
-        step = next_state(
-            Standing(item.attempts, item.same_code, item.received),
-            outcome,
-            lane.policy,
-            self.clock.micros(),
-            self.jitter,
-        )
-        attempt = Attempt(item.id, started, self.clock.micros(), code_of(outcome), detail_of(outcome), step)
-        if not await self._commit(attempt, lane):
-            return
+        code, now = code_of(outcome), self.clock.micros()
+        item.count(code)
+        standing = Standing(item.attempts, item.same_code, item.received)
+        step = next_state(standing, outcome, lane.policy, now, self.jitter)
+        attempt = Attempt(item.id, started, now, code, detail_of(outcome), step)
         if isinstance(outcome, Transient) and outcome.system_fault:
             log.error("system_fault", system=lane.system.name, code=outcome.code)
-        self._follow(lane, item, step)
+        try:
+            pending = self.store.record(attempt)
+        except StoreError as error:
+            await self._record_later(lane, item, attempt, error)
+            return
+        pending.add_done(lambda: self._recorded(lane, item, attempt, pending))
+
+    def _recorded(self, lane: Lane, item: Item, attempt: Attempt, pending: Pending[None]) -> None:
+        """Commit 2 is done, or has failed."""
+        try:
+            pending.result()
+        except StoreError as error:
+            task = asyncio.get_running_loop().create_task(self._record_later(lane, item, attempt, error))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+            return
+        self._over()
+        self._follow(lane, item, attempt.step)
 
     async def _send(self, lane: Lane, item: Item) -> Outcome:
         try:
@@ -214,19 +233,21 @@ class Dispatcher:
             log.error("destination_fault", destination=lane.destination, code=type(error).__name__)
             return Ambiguous("fault." + type(error).__name__)
 
-    async def _commit(self, attempt: Attempt, lane: Lane) -> bool:
-        """Commit 2, tried until it holds: without it the key may not move on. False when we are stopping."""
+    async def _record_later(self, lane: Lane, item: Item, attempt: Attempt, error: StoreError) -> None:
+        """Commit 2 again until it holds: without it the key may not move on. Given up only when we are stopping."""
         wait = 0.2
-        while True:
+        while not self._stopping:
+            log.error("outcome_not_stored", channel=lane.channel, delivery=attempt.delivery, code=error.code)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)
             try:
                 await self.store.record(attempt)
-                return True
-            except StoreError as error:
-                if self._stopping:
-                    return False
-                log.error("outcome_not_stored", channel=lane.channel, delivery=attempt.delivery, code=error.code)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 10.0)
+            except StoreError as again:
+                error = again
+                continue
+            self._follow(lane, item, attempt.step)
+            break
+        self._over()
 
     def _follow(self, lane: Lane, item: Item, step: Step) -> None:
         """What the new state means for this key's queue and for those who watch."""
@@ -267,17 +288,10 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def busy(self) -> bool:
+        """Whether an attempt is under way, or its outcome not durable yet."""
+        return self._under_way > 0
+
     def waiting(self) -> int:
         """How many deliveries stand in the lanes' windows."""
         return sum(len(lane.items) for lane in self.lanes.values())
-
-
-def code_of(outcome: Outcome) -> str:
-    """The stable code of an outcome, as stored with the attempt."""
-    return "delivered" if isinstance(outcome, Delivered) else outcome.code
-
-
-def detail_of(outcome: Outcome) -> str:
-    """The words of an outcome, as stored with the attempt; the hint of a permanent one rides along."""
-    hint = getattr(outcome, "hint", "")
-    return f"{outcome.detail}; {hint}" if hint else outcome.detail

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from engine.delivery import Policy, State
+from engine.delivery import Delivered, Outcome, Policy, State
 from engine.destinations import Destination
 from engine.store import DeliveryRow
 
@@ -149,3 +149,14 @@ class Lane:
         for item in flying:
             self.add(item)
         self.last_seq = 0
+
+
+def code_of(outcome: Outcome) -> str:
+    """The stable code of an outcome, as stored with the attempt."""
+    return "delivered" if isinstance(outcome, Delivered) else outcome.code
+
+
+def detail_of(outcome: Outcome) -> str:
+    """The words of an outcome, as stored with the attempt; the hint of a permanent one rides along."""
+    hint = getattr(outcome, "hint", "")
+    return f"{outcome.detail}; {hint}" if hint else outcome.detail

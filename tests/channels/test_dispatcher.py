@@ -86,7 +86,7 @@ class Bench:
         """Let everything happen that needs no time to pass."""
         for _ in range(200):
             await asyncio.sleep(0.001)
-            if not self.dispatcher._tasks and not self.store.pending_writes():
+            if not self.dispatcher.busy() and not self.store.pending_writes():
                 return
         raise AssertionError("the dispatcher does not come to rest")
 

@@ -68,7 +68,7 @@ class Bench:
     async def settle(self) -> None:
         for _ in range(200):
             await asyncio.sleep(0.002)
-            if not self.dispatcher._tasks and not self.store.pending_writes():
+            if not self.dispatcher.busy() and not self.store.pending_writes():
                 return
 
 
