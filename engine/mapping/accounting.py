@@ -141,7 +141,7 @@ class Accounts:
                 self.kept.clear()
             masks = self.kept[made] = {}
         found: list[Issue] = []
-        known: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+        known: dict[tuple[int, str, str], list[tuple[str, str]]] = {}
         component = document.separators.component or "\x00"
         repetition = document.separators.repetition or "\x00"
         for segment in document.segments:
@@ -155,10 +155,10 @@ class Accounts:
             fields = mask.open.get(segment.size) or mask.opened(segment.size)
             for number in fields.doubtful(segment, component, repetition):
                 text = segment.fields[number]
-                key = segment.name, number, text
-                told = known.get(key)
+                told = known.get((number, text, segment.name))
                 if told is None:
-                    told = known[key] = _told(text, repetition, component, mask.parts.get(number))
+                    told = _told(text, repetition, component, mask.parts.get(number))
+                    known[number, text, segment.name] = told
                 for part, what in told:
                     found.append(_unread(f"{segment.name}[{segment.number}]-{number}{part}", what))
         return found

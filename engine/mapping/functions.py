@@ -24,6 +24,8 @@ class BadValue(ValueError):
 
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_USUAL = re.compile(r"(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+")
+"""A number that is written as FHIR writes it."""
 _COMPARATOR = re.compile(r"(<=|>=|<|>)\s*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _YES = {"Y": True, "YES": True, "J": True, "JA": True, "1": True, "TRUE": True, "T": True}
@@ -117,7 +119,7 @@ def decimal(text: str) -> Decimal:
     Traceback (most recent call last):
     engine.mapping.functions.BadValue: not a number
     """
-    if text.isascii() and text.isdigit() and (text[0] != "0" or len(text) == 1):
+    if _USUAL.fullmatch(text) is not None:
         return Decimal(text)
     if _NUMBER.fullmatch(text) is None:
         raise BadValue("map.not_a_number", "not a number")

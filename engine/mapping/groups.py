@@ -96,7 +96,7 @@ def grouped(document: Er7Document, message: Group) -> Scope:
                 instances.append(instance)
             opened.append((child, instance))
             scope = instance
-            child = group.starting(name)
+            child = group.starting(name) if group.inner else None
         same = scope.named.get(name)
         if same is None:
             scope.named[name] = [segment]

@@ -63,7 +63,7 @@ class Narrowing(Keeping):
             and isinstance(second, ast.If)
             and len(second.body) == 1
             and isinstance(second.body[0], ast.Assign)
-            and isinstance(call := second.body[0].value, ast.Call)
+            and isinstance(call := _last(second.body[0].value), ast.Call)
             and isinstance(call.func, ast.Name)
             and call.func.id in ("leaf", "formatted")
             and ast.dump(call.args[0]) == ast.dump(ast.Name(first.targets[0].id, ast.Load()))
@@ -243,6 +243,11 @@ class Narrowing(Keeping):
 
         handlers = [ast.ExceptHandler(one.type, one.name, part(one.body) or [ast.Pass()]) for one in statement.handlers]
         out.append(ast.Try(part(statement.body) or [ast.Pass()], handlers, part(statement.orelse), []))
+
+
+def _last(value: ast.expr) -> ast.expr:
+    """`leaf(v, d)` of `texts.get(v) or leaf(v, d)`."""
+    return value.values[-1] if isinstance(value, ast.BoolOp) else value
 
 
 def _parallel(statement: ast.stmt) -> bool:

@@ -98,8 +98,8 @@ class Reads(Loops):
 
     def leaf(self, variable: str, block: Block, formatted: bool) -> None:
         """Text of a raw part, in place. A word of letters and digits is its own text."""
-        function = "formatted" if formatted else "leaf"
-        block.line(f"if {variable} and not {variable}.isalnum(): {variable} = {function}({variable}, d)")
+        value = f"formatted({variable}, d)" if formatted else f"texts.get({variable}) or leaf({variable}, d)"
+        block.line(f"if {variable} and not {variable}.isalnum(): {variable} = {value}")
 
     def texts(self, path: Path, frame: Frame, block: Block, formatted: bool = False) -> Value | None:
         """All values a path gives, as a list; empty ones stay where `formatted` (lines of a text)."""

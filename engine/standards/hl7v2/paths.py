@@ -34,11 +34,12 @@ def missing(name: str) -> Segment:
 
 @lru_cache(maxsize=64)
 def bound(separators: Separators) -> dict[str, object]:
-    """What generated code reads with: the separators R, C, S and the functions over them."""
+    """What generated code reads with: the separators R, C, S, the functions over them, and short texts known before."""
     repetition = separators.repetition or _NEVER
     component = separators.component or _NEVER
     subcomponent = separators.subcomponent or _NEVER
-    leaf, formatted = _leaves(repetition, component, subcomponent, separators.escape or _NEVER)
+    texts: dict[str, str] = {}
+    leaf, formatted = _leaves(texts, repetition, component, subcomponent, separators.escape or _NEVER)
 
     def part(text: str, index: int) -> str:
         """Raw component `index` (from 0) of the first repetition."""
@@ -85,6 +86,7 @@ def bound(separators: Separators) -> dict[str, object]:
         "S": subcomponent,
         "E": separators.escape or _NEVER,
         "leaf": leaf,
+        "texts": texts,
         "formatted": formatted,
         "part": part,
         "subpart": subpart,
@@ -95,9 +97,9 @@ def bound(separators: Separators) -> dict[str, object]:
     }
 
 
-def _leaves(repetition: str, component: str, subcomponent: str, escape: str) -> tuple[Leaf, Leaf]:
-    known: dict[str, str] = {}
-
+def _leaves(
+    known: dict[str, str], repetition: str, component: str, subcomponent: str, escape: str
+) -> tuple[Leaf, Leaf]:
     def plain(text: str) -> str:
         if repetition in text:
             text = text[: text.index(repetition)]
