@@ -70,8 +70,9 @@ class Program:
     def narrowable(self, scope: dict[str, object], tables: bool) -> None:
         """Give each function what it needs to be written anew for one size."""
         sources = {part[4 : part.index("(")]: part for part in re.split(r"\n(?=def )", self.text)[1:]}
+        turn = [0]
         for one in [each for each in scope.values() if isinstance(each, Sizes)]:
-            one.source, one.scope, one.tables = sources[one.name], scope, tables
+            one.source, one.scope, one.tables, one.turn = sources[one.name], scope, tables, turn
 
 
 def compile_sources(

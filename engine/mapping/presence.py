@@ -17,6 +17,8 @@ from engine.mapping.narrowing import narrowed
 _OFTEN = 3
 _MOST_SIZES = 24
 _MOST_SEEN = 512
+_PACE = 40
+"""Of so many calls without a narrow function one may write one, so that no message waits for all of them."""
 
 
 class Sizes(dict[Any, Any]):
@@ -32,18 +34,21 @@ class Sizes(dict[Any, Any]):
         self.scope: dict[str, object] = {}
         self.seen: dict[Any, int] = {}
         self.made = 0
+        self.turn = [0]
 
     def __missing__(self, key: Any) -> Callable[..., object] | None:
         if self.made >= _MOST_SIZES or not self.source:
             return None
+        self.turn[0] += 1
         count = self.seen.get(key, 0) + 1
-        if count < _OFTEN:
+        if count < _OFTEN or self.turn[0] < _PACE:
             if len(self.seen) >= _MOST_SEEN:
                 self.seen.clear()
             self.seen[key] = count
             return None
         self.seen.pop(key, None)
         self.made += 1
+        self.turn[0] = 0
         made = self[key] = self.write(key if isinstance(key, tuple) else (key,))
         return made
 

@@ -53,6 +53,7 @@ def at_once() -> None:
     """Every size is worth a function from the first time."""
     patch = pytest.MonkeyPatch()
     patch.setattr(presence, "_OFTEN", 1)
+    patch.setattr(presence, "_PACE", 1)
     patch.setattr(presence, "_MOST_SIZES", 10_000)
     yield
     patch.undo()

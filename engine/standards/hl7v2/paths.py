@@ -68,9 +68,7 @@ def bound(separators: Separators) -> dict[str, object]:
             return []
         return [one for one in text.split(repetition) if one] if repetition in text else [text]
 
-    nothing = f'{repetition}{component}{subcomponent} "'
-
-    def has(text: str) -> bool:
+    def has(text: str, nothing: str = f'{repetition}{component}{subcomponent} "') -> bool:
         """Whether there is anything in it besides separators, blanks and null."""
         return bool(text.strip(nothing))
 
