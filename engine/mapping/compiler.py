@@ -5,7 +5,6 @@ Raises ConfigError with every finding. Warnings alone do not stop it.
 
 from __future__ import annotations
 
-import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from engine.mapping.groups import Group, read_groups
 from engine.mapping.marks import Mark
 from engine.mapping.module import Module
 from engine.mapping.nodes import Nodes
-from engine.mapping.presence import Sizes
 from engine.mapping.reads import Reads
 from engine.mapping.runtime import Rule, Run, dated, moment
 from engine.mapping.sources import Sources
@@ -32,7 +30,7 @@ from engine.standards.fhir.r4 import R4
 from engine.standards.hl7v2 import paths, times
 from engine.standards.hl7v2.separators import Separators
 
-VERSION = "2"
+VERSION = "3"
 """Part of every mapping's revision: a change of what the compiler makes is a change of it."""
 
 _STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradictions": "error"}
@@ -50,29 +48,18 @@ class Program:
     strict: dict[str, str]
     ignore: dict[str, str]
     warnings: tuple[Finding, ...]
-    bound: dict[tuple[Separators, bool], Callable[[Run], None]]
+    bound: dict[Separators, Callable[[Run], None]]
 
-    def run_for(self, separators: Separators, tables: bool) -> Callable[[Run], None]:
-        """`run` with these separators for constants. A sender who keeps changing them costs time, not memory.
-
-        `tables`: whether the site has tables of its own.
-        """
-        found = self.bound.get((separators, tables))
+    def run_for(self, separators: Separators) -> Callable[[Run], None]:
+        """`run` with these separators for constants. A sender who keeps changing them costs time, not memory."""
+        found = self.bound.get(separators)
         if found is None:
             if len(self.bound) >= 16:
                 self.bound.clear()
             scope = {**self.globals, **paths.bound(separators)}
             exec(self.code, scope)
-            self.narrowable(scope, tables)
-            found = self.bound[separators, tables] = cast("Callable[[Run], None]", scope["run"])
+            found = self.bound[separators] = cast("Callable[[Run], None]", scope["run"])
         return found
-
-    def narrowable(self, scope: dict[str, object], tables: bool) -> None:
-        """Give each function what it needs to be written anew for one size."""
-        sources = {part[4 : part.index("(")]: part for part in re.split(r"\n(?=def )", self.text)[1:]}
-        turn = [0]
-        for one in [each for each in scope.values() if isinstance(each, Sizes)]:
-            one.source, one.scope, one.tables, one.turn = sources[one.name], scope, tables, turn
 
 
 def compile_sources(
@@ -142,7 +129,6 @@ def _globals() -> dict[str, object]:
         "missing": paths.missing,
         "NOWHERE": paths.missing("MSH"),
         "Kept": Kept,
-        "Sizes": Sizes,
         "as_code": as_code,
         "as_uri": as_uri,
     }

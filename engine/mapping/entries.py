@@ -12,7 +12,6 @@ from engine.mapping.frames import Frame
 from engine.mapping.identities import Identities
 from engine.mapping.loops import everything
 from engine.mapping.module import Module
-from engine.mapping.narrowable import narrowable
 from engine.mapping.nodes import Nodes
 from engine.mapping.plans import Plan
 from engine.mapping.reads import Reads
@@ -247,7 +246,6 @@ class Entries:
                 "write body: with the elements below",
             )
             return
-        narrowable(self.module, f"body_{plan.python}", frame, function, ("r", "m", "d", "n", *plan.parameters))
         function.line("o = r.body(n)")
         del self.module.seen[:]
         content = self.nodes.objects.elements(node, want, frame, function, "o")

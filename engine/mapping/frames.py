@@ -24,8 +24,7 @@ class Frame:
 
     `var`: Python name of the Scope (message, group), the Segment, or the raw text. A frame of kind `names` has only
     variables. `head`: where look-ups of this scope are written. Of a text: `segment` and `path` are Python code for its
-    place, `origin` its field, `template` collects what a template reads. `narrow`: where its narrower functions
-    are kept, which take what is `given` and the parts.
+    place, `origin` its field, `template` collects what a template reads.
     """
 
     kind: Literal["message", "group", "segment", "text", "names"]
@@ -45,8 +44,6 @@ class Frame:
     width: int = 0
     loop: str = ""
     position: str = ""
-    narrow: str = ""
-    given: tuple[str, ...] = ()
     variables: dict[str, Value] = field(default_factory=dict)
     found: dict[str, tuple[str, str]] = field(default_factory=dict)
 

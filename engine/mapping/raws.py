@@ -177,10 +177,6 @@ class Raws:
         if not item.parts:
             item.parts = self.module.name("p")
             item.head.line(f"{item.parts} = {item.var}.split({SEPARATOR[item.level]})")
-            if item.narrow:
-                item.head.late(lambda: f"narrow = {item.narrow}[len({item.parts})]")
-                item.head.late(lambda: f"if narrow: return narrow({', '.join((*item.given, item.parts))})")
-                self.module.top.line(f"{item.narrow} = Sizes({item.narrow[2:]!r}, {item.parts!r})")
             item.head.late(lambda: self.padding(item))
         return item.parts
 

@@ -79,7 +79,7 @@ class Er7Mapping:
             namespace=context.namespace or "urn:x-budstikke:unknown",
         )
         try:
-            program.run_for(document.separators, bool(context.tables))(run)
+            program.run_for(document.separators)(run)
         except Exception as error:
             # A fault of the generated code is ours. Its text may quote content, so only its kind is told.
             raise MappingError(

@@ -151,8 +151,6 @@ class Templates:
         body.line("d = r.document")
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
-        if not keep and not self.module.trace:
-            frame.narrow, frame.given = f"N_{name}", ("r", "d", "t", "s", "w", *parameters)
         for parameter, text in bindings:
             given = Value(parameter, "text") if text is None else Value(repr(text), "text", total=True, constant=text)
             frame.variables[parameter] = given
