@@ -24,10 +24,10 @@ from engine.store.sqlite_group import Item, Kind, Numbers, Results
 
 ROWS_AT_ONCE = 1024
 BYTES_AT_ONCE = 32 << 20
-NAP, NAPS = 0.0002, 4
-"""Seconds that a group is held open at a time, and how many times at most: less than a sync of a slow disk."""
-FEW, ENOUGH, FADING = 8, 0.75, 0.9
-"""Groups below `FEW` are never waited for; `ENOUGH` of the usual size is; the usual size fades by each group."""
+LINGER, ENOUGH = 0.002, 64
+"""Seconds that a group is held open at most while a busy loop brings more, and how many writes are waited for."""
+IDLE_TURN = 0.0001
+"""A turn of the loop shorter than so many seconds, that brought nothing: it waits for others."""
 PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM})
 RECORD_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
@@ -51,8 +51,8 @@ class Writer:
         self._committed = committed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._rung = False
-        self._usual = 0.0
+        self._rung = self._more = False
+        self._seen, self._turned, self._until = 0, 0.0, 0.0
         self._numbers = Numbers()
         self._changes = Changes(connection, self._numbers)
         self._gate = threading.Lock()
@@ -83,7 +83,26 @@ class Writer:
             self.ring()
             return
         try:
-            self._wake(self.ring)
+            self._seen, self._until = 0, time.monotonic() + LINGER
+            self._wake(self._linger)
+        except RuntimeError:  # the loop is closed
+            self.ring()
+
+    def _linger(self) -> None:
+        """On the loop, turn by turn: hold the group open while the loop is busy, for it is bringing more.
+
+        Why: a commit costs the same for one row as for many, and what comes amid it waits for the next; without this,
+        groups fall apart into small ones, each with a sync of its own. Where writes come one by one, the turn after
+        the write is idle and nothing is waited for.
+        """
+        waiting, now = self._queue.qsize(), time.monotonic()
+        idle = waiting == self._seen and now - self._turned < IDLE_TURN
+        if idle or waiting >= ENOUGH or now >= self._until or self._wake is None:
+            self.ring()
+            return
+        self._seen, self._turned = waiting, now
+        try:
+            self._wake(self._linger)
         except RuntimeError:  # the loop is closed
             self.ring()
 
@@ -113,7 +132,6 @@ class Writer:
             while not last and not self._stopped():
                 group, last = self._take()
                 if group:
-                    self._usual = max(len(group), self._usual * FADING)
                     results = self._commit(group)
                     self.in_flight = 0
                     complete(results, self._wake)
@@ -128,11 +146,11 @@ class Writer:
         return self.refusal is not None and self.refusal.code == "store.stopped"
 
     def _take(self) -> tuple[list[Item], bool]:
-        """What waits, and whether it is the last. What comes from now on rings again."""
-        if self._queue.empty():
+        """What waits, and whether it is the last. Always at a ring, also where much came amid the last commit."""
+        if not self._more:
             self._bell.get()
-        self._hold()
-        self._rung = False
+        self._rung = False  # what comes from now on rings again
+        self._more = True
         group: list[Item] = []
         size = 0
         take = self._queue.get_nowait
@@ -145,20 +163,9 @@ class Writer:
                 group.append(item)
                 size += _size(item)
         except Empty:
-            pass
+            self._more = False
         self.in_flight = len(group)
         return group, False
-
-    def _hold(self) -> None:
-        """Where much came at once lately and little waits now, hold the group open for a moment: more is coming.
-
-        Why: what comes during a sync waits for the next, so that without this groups fall apart into halves and ones,
-        each with a sync of its own. Where writes come one by one nothing is waited for.
-        """
-        naps = 0
-        while naps < NAPS and self._queue.qsize() < self._usual * ENOUGH and self._usual >= FEW:
-            time.sleep(NAP)
-            naps += 1
 
     def _commit(self, group: list[Item]) -> Results:
         numbers = self._numbers

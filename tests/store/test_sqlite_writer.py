@@ -6,15 +6,15 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from engine.errors import StoreError
-from engine.store import Acceptance, Accepted, AuditEntry, Pending
+from engine.store import Acceptance, Accepted, AuditEntry, Pending, sqlite_writer
 from engine.store import sqlite as sqlite_store
 from engine.store.sqlite import SqliteStore, open_store
 from engine.store.sqlite_schema import connect
-from engine.store.sqlite_writer import FEW
 
 Make = Callable[..., Acceptance]
 FSYNC_FAILED = 10 | 4 << 8
@@ -183,10 +183,51 @@ def test_who_blocks_on_a_write_gets_it_though_the_loop_never_turns(path: Path, m
     store.close()
 
 
-def test_writes_that_come_one_by_one_are_not_kept_waiting_for_more(path: Path, make: Make) -> None:
-    store = open_store(path)
+class Turns:
+    """A loop by hand: what was called for is run turn by turn."""
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def turn(self) -> None:
+        for _ in range(self.calls.qsize()):
+            self.calls.get_nowait()()
+
+
+def test_a_write_of_an_idle_loop_is_kept_waiting_for_one_turn(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "LINGER", 60.0)
+    monkeypatch.setattr(sqlite_writer, "IDLE_TURN", 60.0)  # however slow the machine is
+    turns = Turns()
+    store = open_store(path, wake=turns.calls.put)
     for n in range(20):
-        store.accept(make(n)).wait(10)
+        done = []
+        store.accept(make(n)).add_done(lambda done=done: done.append(1))
+        turns.turn()
+        turns.turn()
+        turns.calls.get(timeout=10)()  # the commit tells of itself, with nobody blocking on it
+        assert done
     assert store.commits == 20
-    assert store._writer._usual < FEW
+    store.close()
+
+
+@pytest.mark.parametrize("ends", ["enough", "late"])
+def test_a_group_is_held_open_while_a_busy_loop_brings_more(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "LINGER", 60.0)
+    monkeypatch.setattr(sqlite_writer, "IDLE_TURN", 0.0)  # no turn is idle
+    turns = Turns()
+    store = open_store(path, wake=turns.calls.put)
+    count = sqlite_writer.ENOUGH if ends == "enough" else 5
+    for n in range(count):
+        assert store.commits == 0
+        store.accept(make(n)).add_done(lambda: None)
+        turns.turn()
+    if ends == "late":
+        store._writer._until = 0.0
+        turns.turn()
+    turns.calls.get(timeout=10)()
+    assert (store.commits, store.pending_writes()) == (1, 0)
     store.close()
