@@ -79,9 +79,12 @@ class Write(Pending[T]):
         return self.result()
 
     def _tell(self) -> None:
-        if self._future is not None:
-            _set(self._future)
-        for call in self._calls or ():
+        """Once. What was to be called is let go of: it mostly holds this write, and circles wait for the collector."""
+        future, calls = self._future, self._calls
+        self._future = self._calls = None
+        if future is not None:
+            _set(future)
+        for call in calls or ():
             call()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -119,3 +121,20 @@ def test_a_closed_loop_does_not_hurt_the_writer() -> None:
     write.add_done(lambda: None)
     complete([(write, 1)], loop.call_soon_threadsafe)
     assert write.result() == 1
+
+
+def test_what_a_told_write_held_is_gone_without_the_collector() -> None:
+    class Held:
+        pass
+
+    held = Held()
+    gone = weakref.ref(held)
+    write: Write[int] = Write()
+    write.add_done(lambda write=write, held=held: None)  # as callers do: the call holds its write
+    gc.disable()
+    try:
+        complete([(write, 1)], None)
+        del write, held
+        assert gone() is None
+    finally:
+        gc.enable()
