@@ -241,9 +241,9 @@ class ChannelIntake:
         return spelled
 
     def _spell(self, raw: bytes, answer: Answer, micros: int) -> bytes:
-        """The answer in the sender's standard, under a control id of our own."""
+        """The answer in the sender's standard, under a control id of our own: milliseconds and a count, 20 characters."""
         self._control = (self._control + 1) % 1_000_000
-        return self.plan.standard.acknowledge(raw, answer, f"B{micros}{self._control:06d}"[-20:], micros)
+        return self.plan.standard.acknowledge(raw, answer, f"B{micros // 1000}{self._control:06d}", micros)
 
 
 def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> bytes:

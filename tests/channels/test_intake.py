@@ -306,3 +306,11 @@ async def test_a_repeat_after_a_restart_waits_for_the_delivery_that_was_still_ow
     after.dispatcher.load()
     assert code(await after.send()) == "AA"
     assert after.states() == ["delivered"]
+
+
+async def test_every_answer_has_a_control_id_of_its_own_that_any_version_takes(make: Make) -> None:
+    it = make()
+    answers = [await it.send(MESSAGE.replace(b"|M1|", b"|N%d|" % number)) for number in range(20)]
+    ids = [answer.split(b"\r")[0].split(b"|")[9] for answer in answers]
+    assert len(set(ids)) == 20
+    assert {(len(id), id[:1]) for id in ids} == {(20, b"B")}
