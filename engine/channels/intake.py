@@ -241,7 +241,7 @@ class ChannelIntake:
         return spelled
 
     def _spell(self, raw: bytes, answer: Answer, micros: int) -> bytes:
-        """The answer in the sender's standard, under a control id of our own: milliseconds and a count, 20 characters."""
+        """The answer in the sender's standard; our control id is milliseconds and a count, 20 characters."""
         self._control = (self._control + 1) % 1_000_000
         return self.plan.standard.acknowledge(raw, answer, f"B{micros // 1000}{self._control:06d}", micros)
 
