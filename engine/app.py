@@ -33,7 +33,7 @@ async def running(site: Site) -> AsyncIterator[Runner]:
     def wake(call: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(call)
 
-    store = open_store(store_path(site), wake=wake)
+    store = open_store(store_path(site), wake=wake, later=loop.call_later)
     try:
         runner = build(site, full_registry(), store, SystemClock(), system_jitter())
         await runner.start()

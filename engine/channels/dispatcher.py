@@ -189,8 +189,10 @@ class Dispatcher:
         attempt = Attempt(item.id, started, now, code, detail_of(outcome), step)
         if isinstance(outcome, Transient) and outcome.system_fault:
             log.error("system_fault", system=lane.system.name, code=outcome.code)
+        # Where a repeat is harmless and nobody waits for the outcome, a commit of its own is not worth its sync.
+        unhurried = lane.sender.idempotent and item.id not in self._watched and lane.is_alone(item)
         try:
-            pending = self.store.record(attempt)
+            pending = self.store.record(attempt, unhurried)
         except StoreError as error:
             await self._record_later(lane, item, attempt, error)
             return

@@ -107,6 +107,10 @@ class Lane:
         """Whether nothing unfinished with a lower sequence number shares a key."""
         return all(self._queues[key][0] is item for key in item.keys)
 
+    def is_alone(self, item: Item) -> bool:
+        """Whether nothing shares a key with it, before it or behind."""
+        return all(len(self._queues.get(key, ())) <= 1 for key in item.keys)
+
     def take(self) -> Item | None:
         """The next one that is ready and collides with nothing in flight at the system."""
         for _ in range(len(self.ready)):

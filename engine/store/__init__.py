@@ -1,11 +1,10 @@
 """The contract of the store (decisions 6 and 7): the one truth; brokers and memory only hint.
 
-Five small doors: intake, dispatch, query, audit, care. Writes are plain calls that return a `Pending`; one writer
-thread takes everything that waits into one transaction and one fsync, then completes them all. A `Pending` completes
-only after the commit is durable. Reads are plain synchronous calls.
+Five small doors: intake, dispatch, query, audit, care. Writes are plain calls that return a `Pending`, complete when
+its commit is durable; one writer takes all that waits into one transaction and one fsync. Reads are synchronous calls.
 
-Why: plain calls and no coroutines, so that a command line, a worker and a test use the same door as the event loop; one
-writer and no shards, because SQLite shares one fsync over everything that waits (PERFORMANCE 4).
+Why: no coroutines, so that a command line, a worker and a test use the same door as the event loop; one writer, because
+SQLite shares one fsync over everything that waits (PERFORMANCE 4).
 Times are micros since 1970 UTC. Hashes of identifiers are keyed: no column holds a patient identifier.
 """
 
@@ -177,8 +176,9 @@ class DispatchDoor(Protocol):
     def sending(self, delivery: int) -> Pending[None]:
         """Make `sending` durable before the first byte leaves (destinations that are not idempotent)."""
 
-    def record(self, attempt: Attempt) -> Pending[None]:
-        """Commit 2: attempt and new state; keys and mapped bytes go at a final state (a dead letter keeps both)."""
+    def record(self, attempt: Attempt, unhurried: bool = False) -> Pending[None]:
+        """Commit 2: attempt and new state; keys and mapped bytes go at a final state (a dead letter keeps both).
+        `unhurried` where nothing waits for it: it may share the next commit, if one comes soon."""
 
     def recover(self) -> int:
         """At start: claimed back to ready; sending back to ready with reason `ambiguous: restart`. How many."""

@@ -17,6 +17,8 @@ from engine.store import Pending
 
 T = TypeVar("T")
 Wake = Callable[[Callable[[], None]], None]
+Later = Callable[[float, Callable[[], None]], object]
+"""Runs a call after so many seconds."""
 
 _GUARD = threading.Lock()
 

@@ -28,7 +28,7 @@ from engine.store import (
     VerdictRow,
 )
 from engine.store.files import PayloadFiles
-from engine.store.pending import Wake, Write, complete
+from engine.store.pending import Later, Wake, Write, complete
 from engine.store.rows import Intake, Mapped, Routing, intake, mapped, verdict_columns
 from engine.store.spill import Spill
 from engine.store.sqlite_checkpoint import Checkpoints
@@ -41,11 +41,14 @@ T = TypeVar("T")
 Load = TypeVar("Load", Intake, Routing)
 
 
-def open_store(path: Path, *, wake: Wake | None = None, inline_limit: int = 1_000_000) -> SqliteStore:
+def open_store(
+    path: Path, *, wake: Wake | None = None, later: Later | None = None, inline_limit: int = 1_000_000
+) -> SqliteStore:
     """Open the store in this file, made and brought forward where needed.
 
-    `wake` runs a call where results are wanted (`loop.call_soon_threadsafe`): once per commit, not per write. Payloads
-    above `inline_limit` bytes go to files; such a write may be overtaken by later ones. Raises: StoreError.
+    `wake` runs a call where results are wanted and writes are made (`loop.call_soon_threadsafe`): once per commit, not
+    per write; `later` runs one there after some seconds (`loop.call_later`). Payloads above `inline_limit` bytes go to
+    files; such a write may be overtaken by later ones. Raises: StoreError.
     """
     try:
         make_place(path)
@@ -60,7 +63,7 @@ def open_store(path: Path, *, wake: Wake | None = None, inline_limit: int = 1_00
     except BaseException:
         connection.close()
         raise
-    return SqliteStore(path, connection, wake, inline_limit)
+    return SqliteStore(path, connection, wake, later, inline_limit)
 
 
 def _cannot_open(error: Exception) -> str:
@@ -71,7 +74,14 @@ def _cannot_open(error: Exception) -> str:
 class SqliteStore:
     """All five doors on one SQLite file. Made by `open_store`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, wake: Wake | None, inline_limit: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        wake: Wake | None,
+        later: Later | None,
+        inline_limit: int,
+    ) -> None:
         self.path = path
         self._inline_limit = inline_limit
         self._wake = wake
@@ -79,7 +89,7 @@ class SqliteStore:
         self._files = PayloadFiles(path.parent / "payload")
         self._reader = Reader(path, self._files)
         self._checkpoints = Checkpoints(path)
-        self._writer = Writer(connection, wake, self._freed, self._checkpoints.committed)
+        self._writer = Writer(connection, wake, later, self._freed, self._checkpoints.committed)
         self._spill = Spill(self._files, self._reader.file_used, self._writer.stop)
 
     @property
@@ -114,9 +124,9 @@ class SqliteStore:
     def pending_writes(self) -> int:
         return self._writer.waiting() + self._spill.waiting()
 
-    def _put(self, kind: Kind, load: object) -> Write[T]:
+    def _put(self, kind: Kind, load: object, unhurried: bool = False) -> Write[T]:
         write: Write[T] = Write()
-        self._writer.put(kind, load, write)  # type: ignore[arg-type]
+        self._writer.put(kind, load, write, unhurried)  # type: ignore[arg-type]
         return write
 
     def _unfit(self, write: Write[T], error: Exception) -> Write[T]:
@@ -163,8 +173,8 @@ class SqliteStore:
     def sending(self, delivery: int) -> Pending[None]:
         return self._put(Kind.SENDING, delivery)
 
-    def record(self, attempt: Attempt) -> Pending[None]:
-        return self._put(Kind.RECORD, attempt)
+    def record(self, attempt: Attempt, unhurried: bool = False) -> Pending[None]:
+        return self._put(Kind.RECORD, attempt, unhurried)
 
     def recover(self) -> int:
         write: Write[int] = self._put(Kind.RECOVER, None)

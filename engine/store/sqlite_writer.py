@@ -1,233 +1,134 @@
 """The one writer: takes everything that waits into one transaction and one fsync, then completes it all at once.
 
-Why a thread and group commit: one fsync is shared by all that came while the last one ran, so the rate follows the load
-without a timer or a setting (PERFORMANCE 4).
+Why group commit: one fsync is shared by all that came while the last one ran, so the rate follows the load without a
+timer or a setting (PERFORMANCE 4).
 
-Failures: a record that cannot be stored fails alone; a full disk or a lock fails its group, and the next group is
-tried; anything that says the disk or the file is not to be trusted stops the writer for good, since after a failed
-fsync nobody knows what is on disk (RELIABILITY 3.5).
+With a loop, a group is what one turn of it brought, and it is inserted on the loop itself: a thread that inserts
+beside a busy loop waits for the interpreter lock at every statement, and everybody waits for it. What may take long is
+the thread's: the sync of a slow disk, a large group, a file that another process holds. A quick disk syncs in less time
+than handing over and back takes, so there the loop commits too. Without a loop the thread does it all. A write that
+nobody waits for goes with the next one that somebody does, or soon.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from dataclasses import dataclass
+from enum import Enum
+from queue import SimpleQueue
 
 from engine import log
 from engine.errors import StoreError
-from engine.store.pending import Wake, Write, complete
-from engine.store.sqlite_changes import Changes
-from engine.store.sqlite_group import Item, Kind, Numbers, Results
+from engine.store.pending import Later, Wake, Write, complete
+from engine.store.sqlite_group import Item, Kind, Results
+from engine.store.sqlite_transaction import PATIENCE, Transaction
 
-ROWS_AT_ONCE = 1024
-BYTES_AT_ONCE = 32 << 20
-LINGER, ENOUGH = 0.002, 64
-"""Seconds that a group is held open at most while a busy loop brings more, and how many writes are waited for."""
-IDLE_TURN = 0.0001
-"""A turn of the loop shorter than so many seconds, that brought nothing: it waits for others."""
-PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM})
-RECORD_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+ROWS_AT_ONCE, BYTES_AT_ONCE = 256, 4 << 20
+"""The most that one group holds, but for a single larger write."""
+BRIEF = 256 << 10
+"""Bytes of a group that the loop may insert itself."""
+QUICK = 0.0005
+"""Seconds of a sync that the loop may wait for itself."""
+SOON = 0.005
+"""Seconds after which what nobody waits for is written by itself."""
+
+
+class _State(Enum):
+    """Whose turn it is. Whoever makes it TAKEN has the connection for himself until he calls `_next`."""
+
+    IDLE = "nothing waits"
+    LATER = "nobody waits for what waits"
+    CALLED = "the loop is called to take what waits"
+    TAKEN = "a group is being written"
+    ENDED = "nothing is written any more"
+
+
+_WAITED_FOR = (_State.IDLE, _State.LATER)
+_CALLED = (_State.LATER, _State.CALLED)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is written together; `results` once it is inserted and only has to be committed."""
+
+    items: list[Item]
+    size: int
+    results: Results | None = None
 
 
 class Writer:
-    """Owns the writing connection and its thread. `put` may be called from any thread."""
+    """Owns the writing connection and a thread. `put` may be called from any thread."""
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         wake: Wake | None,
+        later: Later | None,
         freed: Callable[[Sequence[str]], None],
         committed: Callable[[], None],
     ) -> None:
-        self.commits = 0
-        self.in_flight = 0
         self.refusal: StoreError | None = None
-        self._connection = connection
-        self._wake = wake
+        self._transaction = Transaction(connection)
+        self._wake, self._later = wake, later
         self._freed = freed
         self._committed = committed
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
-        self._bell: SimpleQueue[None] = SimpleQueue()
-        self._rung = self._more = False
-        self._seen, self._turned, self._until = 0, 0.0, 0.0
-        self._numbers = Numbers()
-        self._changes = Changes(connection, self._numbers)
+        self._queue: deque[Item] = deque()
+        self._in_flight = 0
+        self._hurried = False
+        self._state = _State.IDLE
         self._gate = threading.Lock()
+        self._jobs: SimpleQueue[_Group | None] = SimpleQueue()
+        """For the thread: a group to write or to commit, or None: take what waits."""
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def put(self, kind: Kind, load: object, write: Write[object]) -> None:
-        """Queue one write; it completes when it is durable, or with a StoreError."""
+    @property
+    def commits(self) -> int:
+        return self._transaction.commits
+
+    def put(self, kind: Kind, load: object, write: Write[object], unhurried: bool = False) -> None:
+        """Queue one write; it completes when it is durable, or with a StoreError. `unhurried`, from the loop's thread
+        alone: nobody waits for it."""
         with self._gate:
             refusal = self.refusal
             if refusal is None:
-                self._queue.put((kind, load, write))
-                write.hurry = self.ring
-                if self._rung:
+                self._queue.append((kind, load, write))
+                write.hurry = self.hurry
+                if self._state not in _WAITED_FOR:
                     return
-                self._rung = True
-        if refusal is None:
+                if unhurried and self._later is not None:
+                    if self._state is _State.LATER:
+                        return
+                    self._state = _State.LATER
+                else:
+                    unhurried, self._state = False, _State.CALLED
+        if refusal is not None:
+            complete([(write, refusal)], self._wake)
+        elif unhurried and self._later is not None:
+            self._later(SOON, self._soon)
+        else:
             self._call()
-            return
-        complete([(write, refusal)], self._wake)
 
-    def _call(self) -> None:
-        """Wake the thread: with a loop not before its turn has ended, by when much more may have come.
-
-        Why: a thread that wakes amid a turn takes the interpreter lock from the loop again and again, for one write.
-        """
-        if self._wake is None:
-            self.ring()
-            return
-        try:
-            self._seen, self._until = 0, time.monotonic() + LINGER
-            self._wake(self._linger)
-        except RuntimeError:  # the loop is closed
-            self.ring()
-
-    def _linger(self) -> None:
-        """On the loop, turn by turn: hold the group open while the loop is busy, for it is bringing more.
-
-        Why: a commit costs the same for one row as for many, and what comes amid it waits for the next; without this,
-        groups fall apart into small ones, each with a sync of its own. Where writes come one by one, the turn after
-        the write is idle and nothing is waited for.
-        """
-        waiting, now = self._queue.qsize(), time.monotonic()
-        idle = waiting == self._seen and now - self._turned < IDLE_TURN
-        if idle or waiting >= ENOUGH or now >= self._until or self._wake is None:
-            self.ring()
-            return
-        self._seen, self._turned = waiting, now
-        try:
-            self._wake(self._linger)
-        except RuntimeError:  # the loop is closed
-            self.ring()
-
-    def ring(self) -> None:
-        """Let the thread take what waits, now."""
-        self._bell.put(None)
+    def hurry(self) -> None:
+        """Somebody blocks on a write: the thread takes what waits, since the loop may be who blocks."""
+        with self._gate:
+            if self._state not in _CALLED:
+                self._hurried = self._state is _State.TAKEN
+                return
+            self._state = _State.TAKEN
+        self._jobs.put(None)
 
     def waiting(self) -> int:
         """Writes that are not committed yet."""
-        return self._queue.qsize() + self.in_flight
+        return len(self._queue) + self._in_flight
 
     def close(self) -> None:
         """Commit what waits, then end. Idempotent."""
-        with self._gate:
-            if self.refusal is None:
-                self.refusal = StoreError("the store is closed", code="store.closed")
-                self._queue.put(None)
-        self.ring()
+        self._end(StoreError("the store is closed", code="store.closed"))
         self._thread.join()
-
-    # --- the thread
-
-    def _run(self) -> None:
-        group: list[Item] = []
-        try:
-            last = False
-            while not last and not self._stopped():
-                group, last = self._take()
-                if group:
-                    results = self._commit(group)
-                    self.in_flight = 0
-                    complete(results, self._wake)
-                    group = []
-        except BaseException as error:
-            self.stop(error)
-            complete([(write, self.refusal) for _, _, write in group], self._wake)
-        self.in_flight = 0
-        self._refuse_rest()
-
-    def _stopped(self) -> bool:
-        return self.refusal is not None and self.refusal.code == "store.stopped"
-
-    def _take(self) -> tuple[list[Item], bool]:
-        """What waits, and whether it is the last. Always at a ring, also where much came amid the last commit."""
-        if not self._more:
-            self._bell.get()
-        self._rung = False  # what comes from now on rings again
-        self._more = True
-        group: list[Item] = []
-        size = 0
-        take = self._queue.get_nowait
-        try:
-            while len(group) < ROWS_AT_ONCE and size < BYTES_AT_ONCE:
-                self.in_flight = len(group)
-                item = take()
-                if item is None:
-                    return group, True
-                group.append(item)
-                size += _size(item)
-        except Empty:
-            self._more = False
-        self.in_flight = len(group)
-        return group, False
-
-    def _commit(self, group: list[Item]) -> Results:
-        numbers = self._numbers
-        mark = numbers.mark()
-        try:
-            self._begin()
-            mark = numbers.mark()
-            try:
-                results = self._changes.apply(group)
-            except Exception as error:
-                if not _alone(error):
-                    raise
-                self._connection.execute("ROLLBACK")
-                numbers.back(mark)
-                self._begin()
-                results = self._one_by_one(group)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            numbers.back(mark)
-            return [(write, self._failed(error)) for _, _, write in group]
-        self.commits += 1
-        self._committed()
-        if numbers.files:
-            self._freed(numbers.files)
-            numbers.files = []
-        return results
-
-    def _begin(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._numbers.refresh(self._connection)
-
-    def _one_by_one(self, group: list[Item]) -> Results:
-        results: Results = []
-        for item in sorted(group, key=lambda item: min(item[0], Kind.SENDING)):
-            mark = self._numbers.mark()
-            self._connection.execute("SAVEPOINT one")
-            try:
-                results += self._changes.apply([item])
-            except Exception as error:
-                if not _alone(error):
-                    raise
-                self._connection.execute("ROLLBACK TO one")
-                self._numbers.back(mark)
-                results.append((item[2], _refused(error)))
-            self._connection.execute("RELEASE one")
-        return results
-
-    def _failed(self, error: sqlite3.Error) -> StoreError:
-        """What a failed group is told; stops the writer unless it is safe to go on."""
-        code = error.sqlite_errorcode & 0xFF if getattr(error, "sqlite_errorcode", None) is not None else 0
-        try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error as second:
-            return self.stop(second)
-        if code not in PASSING:
-            return self.stop(error)
-        if code == sqlite3.SQLITE_FULL:
-            log.error("store.full")
-            return StoreError("the disk is full; nothing was stored", code="store.full")
-        log.error("store.busy", reason_code=str(getattr(error, "sqlite_errorname", "")))
-        return StoreError("another process holds the store; nothing was stored", code="store.busy")
 
     def stop(self, error: BaseException) -> StoreError:
         """Refuse everything from now on, since the disk or the file is not to be trusted. What the refused are told."""
@@ -235,27 +136,136 @@ class Writer:
         refusal = StoreError(
             f"the store has stopped ({name}); check the disk and the file, then start again", code="store.stopped"
         )
-        with self._gate:
-            self.refusal = refusal
-            self._queue.put(None)
-        self.ring()
+        self._end(refusal)
         log.error("store.stopped", reason_code=name)
         return refusal
 
-    def _refuse_rest(self) -> None:
-        results: Results = []
-        try:
+    def _end(self, refusal: StoreError) -> None:
+        with self._gate:
+            if self.refusal is None or refusal.code == "store.stopped":
+                self.refusal = refusal
+            if self._state in (_State.TAKEN, _State.ENDED):
+                return  # whoever has the connection sees it in `_next`
+            self._state = _State.TAKEN
+        self._jobs.put(None)
+
+    # --- whose turn it is
+
+    def _call(self) -> None:
+        """Have what waits taken: by the loop when its turn has ended and more may have come, else by the thread."""
+        if self._wake is not None:
+            try:
+                self._wake(self._turn)
+                return
+            except RuntimeError:  # the loop is closed
+                pass
+        self.hurry()
+
+    def _soon(self) -> None:
+        """On the loop: nothing has come meanwhile that somebody waits for."""
+        if self._state is _State.LATER:
+            self._turn()
+
+    def _turn(self) -> None:
+        """On the loop: write what waits, unless the thread was told to."""
+        with self._gate:
+            if self._state not in _CALLED:
+                return
+            self._state = _State.TAKEN
+        group = self._take()
+        if group.size > BRIEF or not self._insert(group, 0.0) or self._transaction.quickest > QUICK:
+            self._jobs.put(group)
+        else:
+            self._commit(group, None)
+            self._next()
+
+    def _next(self) -> bool:
+        """A group is done. Whether the thread goes on; else the loop is called, or nothing waits."""
+        with self._gate:
+            ending = self.refusal is not None
+            if not ending and not self._queue:
+                self._state, self._hurried = _State.IDLE, False
+                return False
+            here = ending or self._hurried or self._wake is None
+            self._hurried = False
+            if not here:
+                self._state = _State.CALLED
+        if here:
+            if threading.current_thread() is not self._thread:
+                self._jobs.put(None)
+            return True
+        self._call()
+        return False
+
+    def _run(self) -> None:
+        """The thread: what it is given, and then what waits as long as it is its turn."""
+        while self._state is not _State.ENDED:
+            group = self._jobs.get() or self._take()
             while True:
-                item = self._queue.get_nowait()
-                if item is not None:
-                    results.append((item[2], self.refusal))
-        except Empty:
-            complete(results, self._wake)
+                if group.items and group.results is None:
+                    self._insert(group, PATIENCE)
+                self._commit(group, self._wake)
+                if not self._next() or self._ended():
+                    break
+                group = self._take()
 
+    def _ended(self) -> bool:
+        """In the thread, after `_next`: whether this was the last group. What is left when the store has stopped is
+        refused."""
+        refused: Results = []
+        with self._gate:
+            if self.refusal is None:
+                return False
+            if self.refusal.code == "store.stopped":
+                refused = [(write, self.refusal) for _, _, write in self._queue]
+                self._queue.clear()
+            if self._queue:
+                return False
+            self._state = _State.ENDED
+        complete(refused, self._wake)
+        return True
 
-def _alone(error: Exception) -> bool:
-    """Whether an error is of one record, and not of the file or the disk."""
-    return not isinstance(error, sqlite3.Error) or isinstance(error, RECORD_ERRORS)
+    # --- a group
+
+    def _take(self) -> _Group:
+        """The beginning of what waits."""
+        queue, size = self._queue, 0
+        items: list[Item] = []
+        while queue and len(items) < ROWS_AT_ONCE and size < BYTES_AT_ONCE:
+            item = queue.popleft()
+            items.append(item)
+            size += _size(item)
+            self._in_flight = len(items)
+        return _Group(items, size)
+
+    def _insert(self, group: _Group, patience: float) -> bool:
+        """Begin and insert; False where another process has the file and there is no patience. A group that fails has
+        its results."""
+        try:
+            if not self._transaction.begin(patience):
+                return False
+            group.results = self._transaction.apply(group.items)
+        except BaseException as error:
+            self._fail(group, error)
+        return True
+
+    def _commit(self, group: _Group, wake: Wake | None) -> None:
+        """Commit what is inserted and tell everybody. A group that has failed has its refusals for results."""
+        freed: list[str] = []
+        if self._transaction.open:
+            try:
+                freed = self._transaction.commit()
+                self._committed()
+            except BaseException as error:
+                self._fail(group, error)
+        self._in_flight = 0
+        complete(group.results or (), wake)
+        if freed:
+            self._freed(freed)
+
+    def _fail(self, group: _Group, error: BaseException) -> None:
+        refusal = self._transaction.failed(error) or self.stop(error)
+        group.results = [(write, refusal) for _, _, write in group.items]
 
 
 def _size(item: Item) -> int:
@@ -263,13 +273,3 @@ def _size(item: Item) -> int:
     body: bytes = getattr(load, "body", b"")
     mapped = getattr(load, "mapped", ())
     return len(body) + sum(len(new.body) for new in mapped) if mapped else len(body)
-
-
-def _refused(error: Exception) -> StoreError:
-    """Why one record was not stored; never the driver's text, which may quote values."""
-    if isinstance(error, StoreError):
-        return error
-    if isinstance(error, sqlite3.IntegrityError):
-        name = getattr(error, "sqlite_errorname", "")
-        return StoreError(f"the record breaks a rule of the store ({name})", code="store.conflict")
-    return StoreError(f"the record cannot be stored ({type(error).__name__})", code="store.record")

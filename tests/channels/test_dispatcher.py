@@ -249,7 +249,7 @@ async def test_a_key_does_not_move_on_before_its_outcome_is_durable(make: Make) 
     recorded = it.store.record
     failing = 3
 
-    def record(attempt: Attempt) -> Pending[None]:
+    def record(attempt: Attempt, unhurried: bool = False) -> Pending[None]:
         nonlocal failing
         if failing:
             failing -= 1

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
+from engine.delivery import State, Step
 from engine.errors import StoreError
-from engine.store import Acceptance, Accepted, AuditEntry, Pending, sqlite_writer
+from engine.store import Acceptance, Accepted, Attempt, AuditEntry, Pending, VerdictRow, sqlite_writer
 from engine.store import sqlite as sqlite_store
 from engine.store.sqlite import SqliteStore, open_store
 from engine.store.sqlite_schema import connect
+from engine.store.sqlite_writer import _State
 
 Make = Callable[..., Acceptance]
 FSYNC_FAILED = 10 | 4 << 8
@@ -38,18 +40,16 @@ class Watched(sqlite3.Connection):
         return super().execute(sql, parameters)  # type: ignore[arg-type]
 
 
+def watched_connection(place: Path) -> sqlite3.Connection:
+    connect(place).close()
+    connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False, factory=Watched)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
 @pytest.fixture
 def watched(path: Path, monkeypatch: pytest.MonkeyPatch) -> SqliteStore:
-    opened: list[Watched] = []
-
-    def connect_watched(place: Path) -> sqlite3.Connection:
-        connect(place).close()
-        connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False, factory=Watched)
-        connection.execute("PRAGMA synchronous = FULL")
-        opened.append(connection)
-        return connection
-
-    monkeypatch.setattr(sqlite_store, "connect", connect_watched)
+    monkeypatch.setattr(sqlite_store, "connect", watched_connection)
     return open_store(path)
 
 
@@ -72,7 +72,7 @@ def test_what_waits_while_a_commit_runs_shares_the_next_one(watched: SqliteStore
     assert isinstance(connection, Watched)
     connection.gate = threading.Event()
     first = watched.accept(make(0))
-    while watched._writer._queue.qsize():
+    while watched._writer._queue:
         pass
     rest = [watched.accept(make(n)) for n in range(1, 501)]
     assert watched.pending_writes() == 501
@@ -117,8 +117,10 @@ def test_a_full_disk_fails_what_does_not_fit_and_goes_on_when_there_is_room(stor
     assert [row.id for row in store.messages()] == ["message-000004", "message-000001"]
 
 
-def test_a_lock_held_elsewhere_fails_the_group_and_not_the_store(store: SqliteStore, path: Path, make: Make) -> None:
-    store._connection.execute("PRAGMA busy_timeout = 1")
+def test_a_lock_held_elsewhere_fails_the_group_and_not_the_store(
+    store: SqliteStore, path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "PATIENCE", 0.01)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert outcome(store.accept(make(1))) == "store.busy"
@@ -184,50 +186,209 @@ def test_who_blocks_on_a_write_gets_it_though_the_loop_never_turns(path: Path, m
 
 
 class Turns:
-    """A loop by hand: what was called for is run turn by turn."""
+    """A loop by hand: what was called for is run turn by turn, what is for later when it is said."""
 
     def __init__(self) -> None:
         self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.timers: list[Callable[[], None]] = []
 
     def turn(self) -> None:
         for _ in range(self.calls.qsize()):
             self.calls.get_nowait()()
 
+    def turn_when_called(self) -> None:
+        self.calls.get(timeout=10)()
+        self.turn()
 
-def test_a_write_of_an_idle_loop_is_kept_waiting_for_one_turn(
-    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        assert 0 < seconds < 0.1
+        self.timers.append(call)
+
+    def time_passes(self) -> None:
+        due, self.timers = self.timers, []
+        for call in due:
+            call()
+
+
+DISKS = {"a quick disk": 60.0, "a slow disk": 0.0}
+
+
+@pytest.fixture(params=DISKS)
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(sqlite_writer, "QUICK", DISKS[request.param])
+    return str(request.param)
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def looped(path: Path, turns: Turns) -> Iterator[SqliteStore]:
+    """A store on a loop by hand that has committed once, so that it knows its disk."""
+    opened = open_store(path, wake=turns.calls.put, later=turns.later)
+    opened.revision_seen("rev-1", "", 0).wait(10)
+    yield opened
+    opened.close()
+
+
+def told_of(pendings: list[Pending[object]]) -> list[int]:
+    told: list[int] = []
+    for number, pending in enumerate(pendings):
+        pending.add_done(lambda number=number: told.append(number))
+    return told
+
+
+def test_what_one_turn_brings_is_one_commit(looped: SqliteStore, turns: Turns, make: Make, disk: str) -> None:
+    before = looped.commits
+    told = told_of([looped.accept(make(n)) for n in range(20)])
+    assert (looped.commits, looped.pending_writes(), told) == (before, 20, [])
+    turns.turn()
+    if disk == "a slow disk":
+        turns.turn_when_called()
+    assert (looped.commits, looped.pending_writes(), told) == (before + 1, 0, list(range(20)))
+
+
+def test_a_slow_disk_keeps_no_turn_waiting(
+    path: Path, turns: Turns, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "LINGER", 60.0)
-    monkeypatch.setattr(sqlite_writer, "IDLE_TURN", 60.0)  # however slow the machine is
-    turns = Turns()
+    monkeypatch.setattr(sqlite_writer, "QUICK", 0.0)
+    monkeypatch.setattr(sqlite_store, "connect", watched_connection)
     store = open_store(path, wake=turns.calls.put)
-    for n in range(20):
-        done = []
-        store.accept(make(n)).add_done(lambda done=done: done.append(1))
-        turns.turn()
-        turns.turn()
-        turns.calls.get(timeout=10)()  # the commit tells of itself, with nobody blocking on it
-        assert done
-    assert store.commits == 20
+    connection = store._connection
+    assert isinstance(connection, Watched)
+    connection.gate = threading.Event()
+    told = told_of([store.accept(make(1))])
+    turns.turn()
+    told_later = told_of([store.accept(make(2)), store.accept(make(3))])
+    turns.turn()
+    assert (told, told_later, store.pending_writes()) == ([], [], 3)
+    connection.gate.set()
+    while not told_later:
+        turns.turn_when_called()
+    assert (told, told_later, store.commits) == ([0], [0, 1], 2)
     store.close()
 
 
-@pytest.mark.parametrize("ends", ["enough", "late"])
-def test_a_group_is_held_open_while_a_busy_loop_brings_more(
-    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, ends: str
+def test_a_large_group_is_inserted_by_the_thread(looped: SqliteStore, turns: Turns, make: Make, disk: str) -> None:
+    told = told_of([looped.accept(make(1, raw=b"x" * sqlite_writer.BRIEF)), looped.accept(make(2))])
+    turns.turn()
+    assert told == []
+    turns.turn_when_called()
+    assert told == [0, 1]
+
+
+def test_a_file_that_another_process_holds_keeps_no_turn_waiting(
+    looped: SqliteStore, turns: Turns, path: Path, make: Make, disk: str
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "LINGER", 60.0)
-    monkeypatch.setattr(sqlite_writer, "IDLE_TURN", 0.0)  # no turn is idle
-    turns = Turns()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    told = told_of([looped.accept(make(1))])
+    turns.turn()
+    assert told == []
+    other.execute("COMMIT")
+    other.close()
+    turns.turn_when_called()
+    assert told == [0]
+
+
+def test_after_a_failed_fsync_on_the_loop_nothing_is_written_any_more(
+    path: Path, turns: Turns, make: Make, monkeypatch: pytest.MonkeyPatch, disk: str
+) -> None:
+    monkeypatch.setattr(sqlite_store, "connect", watched_connection)
     store = open_store(path, wake=turns.calls.put)
-    count = sqlite_writer.ENOUGH if ends == "enough" else 5
-    for n in range(count):
-        assert store.commits == 0
-        store.accept(make(n)).add_done(lambda: None)
-        turns.turn()
-    if ends == "late":
-        store._writer._until = 0.0
-        turns.turn()
-    turns.calls.get(timeout=10)()
-    assert (store.commits, store.pending_writes()) == (1, 0)
+    assert outcome(store.accept(make(1))) == "Accepted"
+    connection = store._connection
+    assert isinstance(connection, Watched)
+    connection.fault = FSYNC_FAILED
+    failing = store.accept(make(2))
+    told = told_of([failing])
+    turns.turn()
+    while not told:
+        turns.turn_when_called()
+    connection.fault = None
+    assert outcome(failing) == outcome(store.accept(make(3))) == "store.stopped"
+    assert [row.id for row in store.messages()] == ["message-000001"]
     store.close()
+
+
+def test_one_bad_record_on_the_loop_fails_alone(looped: SqliteStore, turns: Turns, make: Make, disk: str) -> None:
+    bad = make(2, verdict=VerdictRow("rev-1", "no such state", ""))
+    pendings = [looped.accept(make(1)), looped.accept(bad), looped.accept(make(3))]
+    told = told_of(pendings)
+    turns.turn()
+    while len(told) < 3:
+        turns.turn_when_called()
+    assert [outcome(pending) for pending in pendings] == ["Accepted", "store.conflict", "Accepted"]
+
+
+def delivered(number: int) -> Attempt:
+    return Attempt(number * 1000 + 1, 0, 0, "delivered", "", Step(State.DELIVERED))
+
+
+def test_what_nobody_waits_for_goes_with_the_next_commit(
+    looped: SqliteStore, turns: Turns, make: Make, disk: str
+) -> None:
+    first = told_of([looped.accept(make(1))])
+    turns.turn()
+    while not first:
+        turns.turn_when_called()
+    while looped._writer._state is not _State.IDLE:
+        pass
+    before = looped.commits
+    told = told_of([looped.record(delivered(1), unhurried=True)])
+    turns.turn()
+    assert (told, looped.commits, looped.pending_writes()) == ([], before, 1)
+    accepted = told_of([looped.accept(make(2))])
+    turns.turn()
+    while not accepted:
+        turns.turn_when_called()
+    assert (told, looped.commits) == ([0], before + 1)
+    turns.time_passes()
+    turns.turn()
+    assert looped.commits == before + 1
+
+
+def test_what_nobody_waits_for_is_written_soon_all_the_same(
+    looped: SqliteStore, turns: Turns, make: Make, disk: str
+) -> None:
+    looped.accept(make(1)).wait(10)
+    told = told_of([looped.record(delivered(1), unhurried=True)])
+    turns.time_passes()
+    while not told:
+        turns.turn_when_called()
+    assert looped.counts() == {"delivered": 1}
+
+
+@pytest.mark.parametrize("end", ["somebody blocks on it", "the store is closed"])
+def test_what_nobody_waited_for_is_not_left_behind(path: Path, turns: Turns, make: Make, end: str) -> None:
+    store = open_store(path, wake=turns.calls.put, later=turns.later)
+    store.accept(make(1)).wait(10)
+    pending = store.record(delivered(1), unhurried=True)
+    if end == "somebody blocks on it":
+        pending.wait(10)
+    store.close()
+    again = open_store(path)
+    assert again.counts() == {"delivered": 1}
+    again.close()
+
+
+def test_many_threads_and_a_loop_write_beside_each_other(looped: SqliteStore, turns: Turns, make: Make) -> None:
+    def write(start: int) -> None:
+        for number in range(start, start + 50):
+            looped.accept(make(number)).wait(10)
+
+    threads = [threading.Thread(target=write, args=(1000 * part,)) for part in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    told: list[int] = []
+    for number in range(200):
+        looped.accept(make(number)).add_done(lambda number=number: told.append(number))
+        turns.turn()
+    for thread in threads:
+        thread.join()
+    while len(told) < 200:
+        turns.turn_when_called()
+    assert told == list(range(200))
+    assert looped.counts() == {"waiting": 400}
