@@ -1,0 +1,1 @@
+"""KITH-XML, the national message standards: messages in MsgHead or Message, and the receipts (AppRec) they are owed."""

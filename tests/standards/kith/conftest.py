@@ -1,0 +1,8 @@
+"""Makes the tables beside these tests (`kith_changes`) importable by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
