@@ -48,7 +48,7 @@ def new_delivery(destination: str = "journal", **changes: object) -> NewDelivery
 def acceptance(number: int = 1, *, deliveries: int = 1, raw: bytes = b"", **changes: object) -> Acceptance:
     raw = raw or b"MSH|^~\\&|%d" % number
     made = Acceptance(
-        message=uuid7(NOW + number * 100_000_000, entropy=lambda size: number.to_bytes(size, "big")),
+        message=uuid7(NOW + number * 100_000_000, entropy=lambda bits: number),
         channel="adt",
         standard="hl7v2",
         raw=raw,

@@ -54,7 +54,7 @@ def acknowledge(raw: bytes, answer: Answer, control_id: str, micros: int) -> byt
     Empty bytes for an acknowledgement, which is never acknowledged. Whether MSH-15 and MSH-16 want this one is the
     channel's to ask: an answer that is not sent is stored all the same.
     """
-    mark, codec = byte_order_mark(raw)
+    mark, codec = (b"", "") if raw.startswith(b"MSH") else byte_order_mark(raw)
     if len(mark) > 1 and codec != "utf-8":
         narrow = raw[len(mark) :][:65_536].decode(codec, "ignore").encode()
         reply = acknowledge(narrow, answer, control_id, micros)
