@@ -14,6 +14,7 @@ from engine.standards.hl7v2.charset import byte_order_mark, claimed, codec_named
 from engine.standards.hl7v2.escapes import unescape
 from engine.standards.hl7v2.lines import STRAY, names_segment, segment_lines
 from engine.standards.hl7v2.separators import SMALL_TILDE, USUAL, Separators, separators_of
+from engine.standards.hl7v2.shapes import shapes_of, shapes_of_lines
 
 __all__ = ["Er7Document", "Segment", "Separators", "read"]
 
@@ -38,13 +39,12 @@ class Segment:
     """One segment. `number` counts from 1 among its name, `position` from 0 among all.
 
     `fields[n]` is the raw text of field n with its repetitions, `fields[0]` the name; in MSH, BHS and FHS `fields[1]`
-    is the field separator itself. The list is as long as what was sent; a component is never split here. `size` is
-    its length as sent, also when a reader has appended empty fields since.
+    is the field separator itself. The list is as long as what was sent, until a reader appends empty fields; a
+    component is never split here.
     """
 
-    __slots__ = ("_separator", "fields", "name", "number", "position", "raw", "size")
+    __slots__ = ("_separator", "fields", "name", "number", "position", "raw")
     fields: list[str]
-    size: int
 
     def __init__(self, name: str, number: int, position: int, raw: str, separator: str) -> None:
         self.name = name
@@ -53,11 +53,8 @@ class Segment:
         self.raw = raw
         self._separator = separator
 
-    def __getattr__(self, name: str) -> list[str] | int:
-        # Reached once: the first look at `fields` or `size` finds its slot empty.
-        if name == "size":
-            self.size = len(self.fields)
-            return self.size
+    def __getattr__(self, name: str) -> list[str]:
+        # Reached once: the first look at `fields` finds its slot empty.
         if name != "fields":
             raise AttributeError(name)
         # What follows field 1000 stays in one piece, so that a segment of nothing but separators costs no memory.
@@ -66,14 +63,16 @@ class Segment:
         if self.name in SEPARATED_NAMES:
             fields.insert(1, self._separator)
         self.fields = fields
-        self.size = len(fields)
         return fields
 
 
 class Er7Document:
-    """One message. `charset` is the Python codec it was read in, `offset` the zone offset of MSH-7 or ""."""
+    """One message. `charset` is the Python codec it was read in, `offset` the zone offset of MSH-7 or "".
 
-    __slots__ = ("charset", "issues", "named", "offset", "raw", "segments", "separators")
+    `straight` when its segments are the lines of `raw`, nothing repaired, joined or left out in between.
+    """
+
+    __slots__ = ("_shapes", "charset", "issues", "named", "offset", "raw", "segments", "separators", "straight")
 
     def __init__(self, raw: bytes, separators: Separators, charset: str, issues: list[Issue]) -> None:
         self.raw = raw
@@ -83,6 +82,20 @@ class Er7Document:
         self.segments: list[Segment] = []
         self.named: dict[str, list[Segment]] = {}
         self.offset = ""
+        self.straight = False
+        self._shapes: list[bytes] | None = None
+
+    @property
+    def shapes(self) -> list[bytes]:
+        """The shape of each segment, in order; made when first asked for."""
+        shapes = self._shapes
+        if shapes is None:
+            if self.straight:
+                shapes = shapes_of(self.raw, self.charset, self.separators)
+            if shapes is None:
+                shapes = shapes_of_lines([segment.raw for segment in self.segments], self.separators)
+            self._shapes = shapes
+        return shapes
 
     def unescape(self, text: str, formatted: bool = False) -> str:
         """Text of a value, escape sequences undone. `formatted` for FT, TX, CF and NTE-3: line breaks count."""
@@ -99,12 +112,15 @@ def read(raw: bytes, charset: Charset) -> Er7Document:
     """
     issues: list[Issue] = []
     text, codec = _text(raw, charset, issues)
-    if SMALL_TILDE in text[:9]:
+    straight = SMALL_TILDE not in text[:9]
+    if not straight:
         issues.append(Issue(Severity.WARNING, "hl7.small_tilde", "U+02DC for ~ in MSH-2; repaired", "MSH[1]-2", "102"))
         text = text.replace(SMALL_TILDE, "~")
     separators = _separators(text)
     document = Er7Document(raw, separators, codec, issues)
-    if "\n" in text or not _index(document, _lines(text)):
+    if "\n" not in text and _index(document, _lines(text)):
+        document.straight = straight
+    else:
         document.segments.clear()
         document.named.clear()
         _index(document, segment_lines(text, separators.field, issues))
