@@ -180,7 +180,7 @@ REMEMBERING: dict[str, Check] = {kind: looked_up(kind, fits) for kind, fits in _
 PERSONAL = frozenset(
     [
         *("Identifier", "HumanName", "Address", "ContactPoint", "Reference", "Narrative", "Annotation", "Attachment"),
-        *("Patient", "Person", "RelatedPerson", "Practitioner", "Observation", "Observation.component"),
+        *("Patient", "Person", "RelatedPerson", "Practitioner", "Observation", "Observation.component", "Extension"),
     ]
 )
 """Types whose own texts and dates say who somebody is, or what was found."""

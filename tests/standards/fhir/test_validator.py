@@ -298,14 +298,19 @@ def test_what_is_of_a_person_is_not_remembered() -> None:
     from engine.standards.fhir.primitives import IDS, SEEN
 
     named = {"name.0.family": "Ukjentsen", "identifier.0.value": "13815897247", "birthDate": "1958-01-29"}
+    middle = {"url": "http://hl7.no/fhir/StructureDefinition/no-basis-middlename", "valueString": "Mellomnavn"}
+    named["name.0.extension"] = [middle]  # type: ignore[assignment]
     told = {"subject.display": "Ukjentsen", "subject.reference": "Patient/13815897247", "id": "13815897247"}
+    sought = {"entry.0.request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:x%7C13815897247"}}
     for texts in (*SEEN.values(), *IDS.values()):
         texts.clear()
     for _ in range(5):
         assert validate(changed(patient(), named)) == []
         assert validate(changed(observation(), told)) == []
+        assert validate(changed(bundle(), sought)) == []
     kept = {text for texts in (*SEEN.values(), *IDS.values()) for text in texts}
-    assert "Ukjentsen" not in kept and "1958-01-29" not in kept and not any("13815897247" in text for text in kept)
+    assert kept.isdisjoint({"Ukjentsen", "Mellomnavn", "1958-01-29"})
+    assert not any("13815897247" in text for text in kept)
     assert "final" in kept or "http://unitsofmeasure.org" in kept
 
 
