@@ -27,6 +27,7 @@ from engine.mapping.terms import Terms
 from engine.mapping.values import Kept, as_code, as_uri
 from engine.standards.fhir import Decimal, Verb
 from engine.standards.fhir.r4 import R4
+from engine.standards.fhir.shared import share
 from engine.standards.hl7v2 import paths, times
 from engine.standards.hl7v2.separators import Separators
 
@@ -123,6 +124,7 @@ def _globals() -> dict[str, object]:
         "dated": dated,
         "moment": moment,
         "Decimal": Decimal,
+        "share": share,
         "Rule": Rule,
         "OWN": Verb.OWN,
         "MENTION": Verb.MENTION,

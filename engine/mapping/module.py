@@ -90,7 +90,7 @@ class Module:
     def shared(self, value: object) -> str:
         """A constant value: a literal where it is cheap, else one shared object."""
         plain = type(value) in (str, bool, int)
-        return literal(value) if plain else self.constant(literal(value))
+        return literal(value) if plain else self.constant(f"share({literal(value)})")
 
     def rule(self, file: str, node: Placed, makes: str) -> str:
         """The constant that says which rule of which file this is."""
@@ -111,7 +111,7 @@ class Module:
             for code, target in table.targets.items():
                 coding = target.coding(table.system)
                 made[code] = target.code if kind == "code" else coding if kind == "coding" else {"coding": [coding]}
-            self.top.line(f"{variable} = {literal(made)}")
+            self.top.line(f"{variable} = {literal(made)}" if kind == "code" else f"{variable} = share({literal(made)})")
         return variable
 
     def pad(self, segment: str, field_number: int) -> str:

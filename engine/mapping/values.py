@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.mapping.runtime import Rule, Run
+from engine.standards.fhir.shared import share
 from engine.standards.hl7v2.er7 import Segment
 
 _MOST_KEPT = 2048
@@ -16,7 +17,7 @@ class Kept(dict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if len(self) >= _MOST_KEPT:
             self.clear()
-        super().__setitem__(key, value)
+        super().__setitem__(key, share(value))
 
 
 def as_code(text: str) -> str:

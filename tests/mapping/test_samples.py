@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from decimal import Decimal
@@ -22,6 +23,7 @@ from engine.mapping import CompiledMapping, Context, Mapped
 from engine.mapping.shelf import load_mapping
 from engine.message import Severity
 from engine.standards import Charset
+from engine.standards.fhir import shared
 from engine.standards.fhir.dump import dump
 from engine.standards.fhir.identity import Writing
 from engine.standards.fhir.render import Origin, render
@@ -129,6 +131,20 @@ def test_a_sample_becomes_the_reviewed_fhir(name: str) -> None:
         expected.write_text(written(found), encoding="utf-8")
     assert expected.exists(), "write it with BUDSTIKKE_WRITE_EXPECTED=1 and read it"
     assert digits(written(found)) == digits(expected.read_text(encoding="utf-8"))
+
+
+def test_no_sample_changes_what_its_messages_share() -> None:
+    for name in GOOD:
+        bundle(name, "by_id")
+    kept = list(shared._shared.values())
+    before = copy.deepcopy(kept)
+    assert len(kept) > 500
+    for name in GOOD:
+        for mode in ("by_id", "conditional"):
+            written = bundle(name, mode)
+            assert validate(written) == []
+            dump(written)
+    assert kept == before
 
 
 @pytest.mark.parametrize("mode", ["by_id", "conditional"])

@@ -20,7 +20,7 @@ from engine.standards.fhir import Decimal
 
 Check = Callable[[Any], bool]
 
-_LONGEST = 80
+_LONGEST = 128
 """Longer values are not remembered."""
 _ROOM = 4096
 """Remembered values of one kind; when full, the set starts anew."""
@@ -188,12 +188,16 @@ PERSONAL = frozenset(
 IDS: dict[str, set[str]] = {"id": set(), "urn": set(), "url": set()}
 """Ids, `urn:uuid:` and `Type/id` of late. `forget` bounds them."""
 
+whole_day = _fits(f"{_YEAR}-{_MONTH}-{_DAY}")
+"""The form of year, month and day, whether or not the month has that day."""
+
 QUICK = {
     # Of white space only the blank is printable, and it comes before "!".
     "string": "'!' < {v} and {v}.isprintable() and len({v}) < 10000",
+    "date": "{day}({v}) and {v}[8:] < '29'",
     "id": "({v} in {seen} or len({v}) == 36 and {v}.isascii() and {v}.replace('-', '').isalnum() and not {add}({v}))",
-    "fullUrl": "({v} in {seen} or len({v}) == 45 and {v}[:9] == 'urn:uuid:' and {v}.isascii() and {v}.isprintable()"
-    " and ' ' not in {v} and not {add}({v}))",
+    "fullUrl": "({v} in {seen} or len({v}) == 45 and {v}[:9] == 'urn:uuid:' and {v}.isprintable()"
+    " and ' ' not in {v} and '/' not in {v} and not {add}({v}))",
     "url": "({v} in {seen} or len({v}) < 80 and {v}[-37:-36] == '/' and {v}.isascii() and {v}.isprintable()"
     " and ' ' not in {v} and '?' not in {v} and not {add}({v}))",
     "reference": "({v} in {seen} or len({v}) == 45 and {v}[:9] == 'urn:uuid:' and {v}.isprintable())",

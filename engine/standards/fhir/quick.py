@@ -2,25 +2,56 @@
 
 A nested object is judged in place if it has the elements of one in the value that made the shape worth compiling; one
 with other elements is given to the judges of its own spec. So the usual value costs no call, and no other is refused
-or let through for being unusual.
+or let through for being unusual. Where that value had an object that other messages have too (`shared`), the judge
+asks first whether it is the very one that was found right before.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from engine.standards.fhir import Decimal
-from engine.standards.fhir.primitives import CHECKS, IDS, PERSONAL, QUICK, REMEMBERING, SEEN, Check, is_decimal
+from engine.standards.fhir.primitives import (
+    CHECKS,
+    IDS,
+    PERSONAL,
+    QUICK,
+    REMEMBERING,
+    SEEN,
+    Check,
+    is_decimal,
+    whole_day,
+)
 from engine.standards.fhir.r4 import Element, load
 from engine.standards.fhir.rule import Json
-from engine.standards.fhir.spec import Spec, pointed_type, present, spec, spec_of
+from engine.standards.fhir.shared import Judged, is_shared
+from engine.standards.fhir.spec import Spec, asked, pointed_type, present, spec, spec_of
 
 Shape = tuple[str, ...]
 Judge = Callable[[Json], bool]
-JudgesOf = Callable[[Spec], tuple[Callable[[Shape], Judge | None], Judge]]
-"""What finds the judge of a shape of a spec, and what judges a value of a shape that has none."""
+Find = Callable[[Shape], Judge | None]
+"""What finds the judge of a shape."""
+
+
+class Judges(NamedTuple):
+    """The judges of one spec: by shape, of a shape that has none, of a shared object, of a shared list of such."""
+
+    of_shape: Find
+    unknown: Judge
+    one: Judged
+    many: Judged
+
+
+class Resources(NamedTuple):
+    """The judges of resources: of a shape, by type, and of any."""
+
+    of_type: Mapping[str, Find]
+    any: Judge
+
+
+JudgesOf = Callable[[Spec], Judges]
 
 _DEEPEST = 12
 """Levels of indentation; deeper, no more objects in place."""
@@ -30,6 +61,8 @@ _MOST = 3
 """Shapes in place of one element."""
 _LETTERS = "abcdefghijklmnop"
 """Names of elements of an object judged in place; one with more is not."""
+_FOLDED = frozenset({"target", "bdl-8"})
+"""Rules of one element alone, which are asked with its form."""
 
 
 def fits(spec_: Spec, shape: Shape) -> bool:
@@ -60,10 +93,10 @@ class Writer:
     `like` is a value of that shape, or None; only the names of its elements are looked at.
     """
 
-    def __init__(self, spec_: Spec, shape: Shape, like: Json | None, judges: JudgesOf, resource: Judge) -> None:
+    def __init__(self, spec_: Spec, shape: Shape, like: Json | None, judges: JudgesOf, resources: Resources) -> None:
         self.spec, self.shape, self.judges = spec_, shape, judges
         self.likes = [] if like is None else [like]
-        self.names: dict[str, Any] = {"Decimal": Decimal, "resource": resource}
+        self.names: dict[str, Any] = {"Decimal": Decimal, "resource": resources.any, "of_type": resources.of_type}
         self._count = itertools.count()
         self._lines: list[str] = []
 
@@ -95,7 +128,7 @@ class Writer:
             self._line(level, f"# {key}")
             self._element(spec_, key, variable, [like[key] for like in likes], level)
         for rule in spec_.rules:
-            if rule.holds is not None and variables.keys() >= set(rule.needs) and rule.key != "target":
+            if rule.holds is not None and rule.key not in _FOLDED and asked(spec_, rule, variables.keys()):
                 self._line(level, f"# {rule.key}")
                 self._refuse(level, f"{self._name('rule', rule.holds)}({whole})")
 
@@ -107,19 +140,30 @@ class Writer:
             self._refuse(level, self._object(spec("Element"), variable))
             return
         element = spec_.type.elements[key]
+        kind = element.type
+        if kind not in CHECKS and any(is_shared(like) for like in likes):
+            judges = self.judges(spec_of(element))
+            self._same(variable, judges.many if element.many else judges.one, level)
+            return
         if element.many:
             self._line(level, f"if type({variable}) is not list or not {variable}: return False")
             item = f"{variable}_"
             self._line(level, f"for {item} in {variable}:")
             variable, level = item, level + 1
             likes = [one for like in likes if type(like) is list for one in like]
-        kind = element.type
         if kind in CHECKS:
             self._refuse(level, self._primitive(spec_, element, variable))
         elif kind in load().resources or kind in ("Resource", "DomainResource"):
-            self._refuse(level, f"resource({variable})")
+            self._refuse(level, f"(of_type[{variable}['resourceType']](tuple({variable})) or resource)({variable})")
+        elif any(is_shared(like) for like in likes):
+            self._same(variable, self.judges(spec_of(element)).one, level)
         else:
             self._complex(spec_of(element), variable, likes, level)
+
+    def _same(self, variable: str, judged: Judged, level: int) -> None:
+        """An object or a list that is the very same in other messages: most often one that was found right before."""
+        ones, right = self._name("ones", judged.right_ones), self._name("right", judged.right)
+        self._line(level, f"if id({variable}) not in {ones} and not {right}({variable}): return False")
 
     def _complex(self, spec_: Spec, variable: str, likes: list[Any], level: int) -> None:
         """An object of a complex type: in place where it is like one that was seen, else by its spec's judges."""
@@ -150,8 +194,9 @@ class Writer:
         return list(shapes.values())
 
     def _object(self, spec_: Spec, variable: str) -> str:
-        known, unknown = self.judges(spec_)
-        return f"({self._name('shapes', known)}(tuple({variable})) or {self._name('unknown', unknown)})({variable})"
+        judges = self.judges(spec_)
+        known, unknown = self._name("shapes", judges.of_shape), self._name("unknown", judges.unknown)
+        return f"({known}(tuple({variable})) or {unknown})({variable})"
 
     def _primitive(self, spec_: Spec, element: Element, variable: str) -> str:
         """An expression, true for a right value of the element."""
@@ -173,20 +218,27 @@ class Writer:
         if kind == "id":
             return self._quickly(variable, "id", "id", check)
         if spec_.type.name in ("Bundle.entry", "Bundle.entry.request") and element.name in ("fullUrl", "url"):
+            check = self._name("fullUrl", _full_url) if element.name == "fullUrl" else check
             return self._quickly(variable, element.name, "urn" if element.name == "fullUrl" else "url", check)
-        if spec_.type.name.startswith("Bundle"):
-            return f"{check}({variable})"
-        if spec_.type.name in PERSONAL and kind in ("string", "markdown", "date", "xhtml"):
-            return self._quickly(variable, "string", "", check) if kind == "string" else f"{check}({variable})"
+        in_bundle = spec_.type.name.startswith("Bundle")
+        if in_bundle or (spec_.type.name in PERSONAL and kind in ("string", "markdown", "date", "xhtml")):
+            return self._quickly(variable, kind, "", check) if kind in QUICK else f"{check}({variable})"
         return self._looked_up(variable, "str", SEEN[kind], self._name(kind, REMEMBERING[kind]))
 
     def _quickly(self, variable: str, kind: str, ids: str, check: str) -> str:
         seen = IDS.get(ids, set())
         names = {"seen": self._name("ids", seen), "add": self._name("add", seen.add)} if ids else {}
+        if kind == "date":
+            names["day"] = self._name("day", whole_day)
         return f"(type({variable}) is str and {QUICK[kind].format(v=variable, **names)} or {check}({variable}))"
 
     def _looked_up(self, variable: str, json_type: str, seen: set[str], check: str) -> str:
         return f"(type({variable}) is {json_type} and {variable} in {self._name('seen', seen)} or {check}({variable}))"
+
+
+def _full_url(value: Any) -> bool:
+    """The check of an entry's `fullUrl`, bdl-8 included."""
+    return CHECKS["uri"](value) and "/_history/" not in value
 
 
 _references: dict[frozenset[str], Check] = {}

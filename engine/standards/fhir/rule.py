@@ -17,8 +17,8 @@ Json = dict[str, Any]
 class Rule:
     """`present` sees the names of what is there (a choice also under its bare name); `holds` sees the value.
 
-    `holds` is asked only when all of `needs` are there, and may raise on a value of the wrong form, which other checks
-    report. `code` and `text` make the issue.
+    `holds` is asked only when all of `needs` are there (a choice by its bare name), and may raise on a value of the
+    wrong form, which other checks report. `code` and `text` make the issue.
     """
 
     key: str

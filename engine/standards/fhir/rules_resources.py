@@ -18,8 +18,6 @@ def _withdrawn(resource: Json, system: str) -> bool:
 
 
 def _ended(condition: Json) -> bool:
-    if not any(name.startswith("abatement") for name in condition):
-        return True
     return has_coding(condition.get("clinicalStatus"), _CLINICAL, {"resolved", "remission", "inactive"})
 
 
@@ -29,8 +27,6 @@ def _codings(concept: Json) -> list[tuple[object, ...]]:
 
 
 def _component_repeats_code(observation: Json) -> bool:
-    if not any(name.startswith("value") for name in observation):
-        return False
     own = set(_codings(observation["code"]))
     return any(not own.isdisjoint(_codings(component["code"])) for component in observation["component"])
 
@@ -70,7 +66,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _no_home("telecom", "org-3"),
     ),
     "Condition": (
-        Rule("con-4", "what has abated is resolved, in remission or inactive", holds=_ended),
+        Rule("con-4", "what has abated is resolved, in remission or inactive", holds=_ended, needs=("abatement",)),
         Rule(
             "con-5",
             "what was entered in error has no clinicalStatus",
@@ -99,7 +95,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "obs-7",
             "a component repeats the code of an observation that has a value",
             holds=lambda observation: not _component_repeats_code(observation),
-            needs=("component", "code"),
+            needs=("component", "code", "value"),
         ),
     ),
     "Observation.referenceRange": (any_of("obs-3", "low", "high", "text"),),

@@ -10,12 +10,12 @@ compiled ones is bounded. `source` shows what is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from engine.standards.fhir.quick import Judge, Shape, Writer, fits
+from engine.standards.fhir.quick import Find, Judge, Judges, Resources, Shape, Writer, fits
 from engine.standards.fhir.r4 import load
 from engine.standards.fhir.rule import Json
+from engine.standards.fhir.shared import Judged
 from engine.standards.fhir.spec import Spec, spec
 from engine.standards.fhir.walk import Walk
 
@@ -35,7 +35,7 @@ class Shapes:
     def __init__(self, spec_: Spec) -> None:
         self.spec = spec_
         self.known: dict[Shape, Judge] = {}
-        self.judges = self.known.get, self.unknown
+        self.judges = Judges(self.known.get, self.unknown, Judged(self._one), Judged(self._many))
         self._met: dict[Shape, int] = {}
 
     def unknown(self, value: Any) -> bool:
@@ -57,6 +57,14 @@ class Shapes:
         walk.complex(self.spec, value, "")
         return not walk.issues
 
+    def _one(self, value: Any) -> bool:
+        """An object of any shape."""
+        return (self.known.get(tuple(value)) or self.unknown)(value)
+
+    def _many(self, values: Any) -> bool:
+        """A list of such."""
+        return type(values) is list and bool(values) and all(map(self._one, values))
+
 
 class _Turn:
     """How many lines were compiled for the resource being looked at."""
@@ -66,7 +74,19 @@ class _Turn:
 
 _turn = _Turn()
 _shapes: dict[str, Shapes] = {}
-_resources: dict[str, Shapes] = {}
+
+
+class _OfType(dict[str, Find]):
+    """What finds the judge of a shape of a resource, by its type. Raises: KeyError for what is no type."""
+
+    def __missing__(self, name: str) -> Find:
+        if name not in load().resources:
+            raise KeyError(name)
+        found = self[name] = shapes_of(spec(name)).known.get
+        return found
+
+
+_resources = _OfType()
 
 
 def shapes_of(spec_: Spec) -> Shapes:
@@ -78,13 +98,8 @@ def shapes_of(spec_: Spec) -> Shapes:
 def is_resource(value: Any) -> bool:
     """Whether a value is a valid resource, as far as the quick look can tell: False may also mean "ask `walk`"."""
     try:
-        shapes = _resources.get(value["resourceType"])
-        if shapes is None:
-            name = value["resourceType"]
-            if name not in load().resources:
-                return False
-            shapes = _resources[name] = shapes_of(spec(name))
-        return (shapes.known.get(tuple(value)) or shapes.unknown)(value)
+        known = _resources[value["resourceType"]](tuple(value))
+        return (known or shapes_of(spec(value["resourceType"])).unknown)(value)
     except _RAISED:
         return False
 
@@ -120,9 +135,9 @@ def compiled(spec_: Spec, shape: Shape, like: Json | None = None) -> Judge | Non
 def _written(spec_: Spec, shape: Shape, like: Json | None) -> tuple[str, dict[str, Any]]:
     if not fits(spec_, shape):
         return "", {}
-    writer = Writer(spec_, shape, like, _judges, is_resource)
+    writer = Writer(spec_, shape, like, _judges, Resources(_resources, is_resource))
     return writer.text(), writer.names
 
 
-def _judges(spec_: Spec) -> tuple[Callable[[Shape], Judge | None], Judge]:
+def _judges(spec_: Spec) -> Judges:
     return shapes_of(spec_).judges

@@ -113,3 +113,9 @@ def present(spec_: Spec, keys: Set[str]) -> frozenset[str]:
     elements = spec_.type.elements
     names = {key[1:] if key[:1] == "_" else key for key in keys}
     return frozenset(names | {elements[name].choice for name in names if name in elements and elements[name].choice})
+
+
+def asked(spec_: Spec, rule: Rule, keys: Set[str]) -> bool:
+    """Whether a rule has something to look at: all that it needs is there with a value, a choice by its bare name."""
+    elements = spec_.type.elements
+    return not set(rule.needs) - keys - {elements[key].choice for key in keys if key in elements}

@@ -12,7 +12,7 @@ from engine.message import Issue, Severity
 from engine.standards.fhir.primitives import CHECKS, right_json_type
 from engine.standards.fhir.r4 import Element, load
 from engine.standards.fhir.rule import Json
-from engine.standards.fhir.spec import Spec, present, spec, spec_of
+from engine.standards.fhir.spec import Spec, asked, present, spec, spec_of
 
 _NAME = 64
 _BROKEN = (TypeError, AttributeError, KeyError, ValueError, IndexError, ArithmeticError)
@@ -97,7 +97,7 @@ class Walk:
         for rule in spec_.rules:
             if rule.present is not None and not rule.present(have):
                 self.report(rule.code, f"{rule.key}: {rule.text}", place)
-            if rule.holds is None or not keys.issuperset(rule.needs):
+            if rule.holds is None or not asked(spec_, rule, keys):
                 continue
             try:
                 if not rule.holds(value):

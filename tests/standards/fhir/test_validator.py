@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.message import Severity
 from engine.standards.fhir import Decimal
-from engine.standards.fhir.primitives import CHECKS, QUICK
+from engine.standards.fhir.primitives import CHECKS, QUICK, whole_day
 from engine.standards.fhir.r4 import load
 from engine.standards.fhir.shapes import is_resource, looks_right, source
 from engine.standards.fhir.spec import spec
@@ -260,7 +260,7 @@ def test_no_resource_waits_for_more_code_than_its_allowance(monkeypatch: pytest.
     from engine.standards.fhir import shapes
 
     monkeypatch.setattr(shapes, "_shapes", {})
-    monkeypatch.setattr(shapes, "_resources", {})
+    monkeypatch.setattr(shapes, "_resources", shapes._OfType())
     monkeypatch.setattr(shapes, "_AT_ONCE", 0)
     for _ in range(5):
         assert validate(patient()) == []
@@ -323,9 +323,16 @@ def test_remembered_ids_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
-@given(text=st.one_of(st.text(max_size=90), st.from_regex(r"(urn:uuid:|[A-Z]{0,3}/)?[0-9a-f]{8}-?[^a-z]{27,28}")))
+@given(
+    text=st.one_of(
+        st.text(max_size=90),
+        st.from_regex(r"(urn:uuid:|[A-Z]{0,3}/)?[0-9a-f]{8}-?[^a-z]{27,28}"),
+        st.from_regex(r"[0-3]\d\d\d-[0-3]\d-[0-3]\d"),
+    )
+)
 def test_a_quick_expression_is_never_true_of_a_wrong_text(name: str, text: str) -> None:
     kind = {"fullUrl": "uri", "url": "uri", "reference": "string"}.get(name, name)
     seen: set[str] = set()
-    said = eval(QUICK[name].format(v="v", seen="seen", add="add"), {"v": text, "seen": seen, "add": seen.add})
+    names = {"v": text, "seen": seen, "add": seen.add, "day": whole_day}
+    said = eval(QUICK[name].format(**{known: known for known in names}), names)
     assert not said or CHECKS[kind](text)
