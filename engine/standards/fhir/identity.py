@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 from urllib.parse import quote
 
-from engine.standards.fhir import Identity
+from engine.standards.fhir import Entry, Identity
 from engine.standards.fhir.r4 import load
 
 URI = "urn:ietf:rfc:3986"
@@ -25,6 +25,11 @@ TAG = "urn:x-budstikke:identity"
 _PLAIN = re.compile(r"[A-Za-z0-9:/.\-]*").fullmatch
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _BLOCK = 64
+_KEPT = frozenset({"Location", "Organization", "Practitioner"})
+"""Types whose identities are of no patient."""
+_OF_PERSONS = frozenset(f"urn:oid:2.16.578.1.12.4.1.4.{last}" for last in (1, 2, 3))
+"""National numbers: birth number, D-number, common help number."""
+_ROOM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,36 @@ def ids_of(key: bytes) -> Callable[[str], str]:
         return f"{h[:8]}-{h[8:12]}-8{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
     return made
+
+
+@lru_cache(maxsize=16)
+def urns_of(key: bytes) -> Callable[[Iterable[Entry]], list[str]]:
+    """What names the entries of one journal's Bundles: `urn:uuid:` and the id.
+
+    Names of staff, organisations and places are kept, a bounded number, since the same come with message after message.
+    Of anything else, of what is derived and of a person's national number nothing is kept.
+    """
+    made = ids_of(key)
+    kept: dict[str, str] = {}
+
+    def urns(entries: Iterable[Entry]) -> list[str]:
+        found: list[str] = []
+        for entry in entries:
+            kind = entry.resource["resourceType"]
+            system, value, derived = entry.identity
+            text = f"{kind}|{system}|{value}"
+            if derived or kind not in _KEPT or system in _OF_PERSONS:
+                found.append("urn:uuid:" + made(text))
+                continue
+            urn = kept.get(text)
+            if urn is None:
+                if len(kept) >= _ROOM:
+                    kept.clear()
+                urn = kept[text] = "urn:uuid:" + made(text)
+            found.append(urn)
+        return found
+
+    return urns
 
 
 def criterion(parameter: str, system: str, value: str) -> str:

@@ -5,8 +5,9 @@ whether the resource is there. `conditional`: own is `PUT Type?identifier=...`; 
 Criteria with identifiers stand inside the transaction's body only. In both, `fullUrl` and references are
 `urn:uuid:<id>`, so the journal links what it writes.
 
-Only the link slots of the entries are filled in; everything else is copied where it must differ, so the same entries
-can be rendered for one journal after the other. Dump each Bundle before the next is rendered.
+Only the link slots of the entries are filled in, and `id` where a resource has one; everything else is copied where it
+must differ, so the same entries can be rendered for one journal after the other. Dump each Bundle before the next is
+rendered.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ from typing import Any
 
 from engine.message import Issue, Severity
 from engine.standards.fhir import Entry, Identity, Link, Resource, Verb
-from engine.standards.fhir.identity import TAG, URI, Writing, criterion, identifier_shape, ids_of
+from engine.standards.fhir.identity import TAG, URI, Writing, criterion, identifier_shape, ids_of, urns_of
 from engine.standards.fhir.merging import merged
-from engine.standards.fhir.provenance import Origin, document_reference, origin_identity, provenance
+from engine.standards.fhir.provenance import (
+    Origin,
+    document_reference,
+    instant,
+    named_digest,
+    origin_identity,
+    provenance,
+)
 
 __all__ = ["Origin", "Rendered", "Writing", "render"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
     """A Bundle ready to validate and dump.
 
@@ -39,44 +47,35 @@ class Rendered:
 
 def render(entries: Sequence[Entry], links: Sequence[Link], writing: Writing, origin: Origin) -> Rendered:
     """One message's Bundle for one journal. The trees are not walked."""
-    made = ids_of(writing.identity_key)
-    urns: list[str] = []
-    for entry in entries:
-        identity = entry.identity
-        urns.append("urn:uuid:" + made(f"{entry.resource['resourceType']}|{identity.system}|{identity.value}"))
+    urns = urns_of(writing.identity_key)(entries)
     for link in links:
         link.slot["reference"] = urns[link.entry]
     issues: list[Issue] = []
     if len(set(urns)) != len(urns):
         entries, urns, issues = _joined(entries, urns)
     written: list[dict[str, Any]] = []
-    identities: tuple[str, ...] = ()
-    if writing.mode == "conditional":
-        for entry, urn in zip(entries, urns, strict=True):
-            written.append(_conditional(urn, entry.resource, entry.verb, entry.identity))
-        identities = tuple(
-            f"{entry.resource['resourceType']}|{entry.identity.system}|{entry.identity.value}"
-            for entry in entries
-            if not entry.identity.derived
-        )
-    else:
-        for entry, urn in zip(entries, urns, strict=True):
-            written.append(_by_id(urn, entry.resource, entry.verb))
+    identities: list[str] = []
+    owned: list[str] = []
+    patient: str | None = None
+    conditional = writing.mode == "conditional"
     own = Verb.OWN
-    owned = [urn for entry, urn in zip(entries, urns, strict=True) if entry.verb is own]
-    written += _origin_entries(origin, writing, owned or urns, _patient(entries, urns))
+    for entry, urn in zip(entries, urns, strict=True):
+        resource, verb = entry.resource, entry.verb
+        if verb is own:
+            owned.append(urn)
+        if patient is None and resource["resourceType"] == "Patient":
+            patient = urn
+        if conditional:
+            written.append(_conditional(urn, resource, verb, entry.identity))
+            if not entry.identity.derived:
+                identities.append(f"{resource['resourceType']}|{entry.identity.system}|{entry.identity.value}")
+        else:
+            written.append(_by_id(urn, resource, verb))
+    written += _origin_entries(origin, writing, owned or urns, patient)
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
     if written:
         bundle["entry"] = written
-    return Rendered(bundle, identities, tuple(issues))
-
-
-def _patient(entries: Sequence[Entry], urns: Sequence[str]) -> str | None:
-    """The first patient that the message speaks of."""
-    for entry, urn in zip(entries, urns, strict=True):
-        if entry.resource["resourceType"] == "Patient":
-            return urn
-    return None
+    return Rendered(bundle, tuple(identities), tuple(issues))
 
 
 def _joined(entries: Sequence[Entry], urns: Sequence[str]) -> tuple[list[Entry], list[str], list[Issue]]:
@@ -98,16 +97,14 @@ def _joined(entries: Sequence[Entry], urns: Sequence[str]) -> tuple[list[Entry],
 
 def _by_id(urn: str, resource: Resource, verb: Verb) -> dict[str, Any]:
     identity, kind = urn[9:], resource["resourceType"]
-    url = f"{kind}/{identity}"
     if "id" in resource:
-        resource = _without_id(resource)
-    return {
-        "fullUrl": urn,
-        "resource": {"resourceType": kind, "id": identity, **resource},
-        "request": {"method": "PUT", "url": url}
-        if verb is Verb.OWN
-        else {"method": "PUT", "url": url, "ifNoneMatch": "*"},
-    }
+        resource["id"] = identity
+    else:
+        resource = {"resourceType": kind, "id": identity, **resource}
+    request = {"method": "PUT", "url": f"{kind}/{identity}"}
+    if verb is Verb.MENTION:
+        request["ifNoneMatch"] = "*"
+    return {"fullUrl": urn, "resource": resource, "request": request}
 
 
 def _conditional(urn: str, resource: Resource, verb: Verb, identity: Identity) -> dict[str, Any]:
@@ -138,7 +135,10 @@ def _marked(urn: str, resource: Resource) -> tuple[Resource, str]:
 
 
 def _without_id(resource: Resource) -> Resource:
-    return {name: value for name, value in resource.items() if name != "id"} if "id" in resource else resource
+    if "id" in resource:
+        resource = resource.copy()
+        del resource["id"]
+    return resource
 
 
 def _origin_entries(origin: Origin, writing: Writing, targets: list[str], patient: str | None) -> list[dict[str, Any]]:
@@ -146,13 +146,15 @@ def _origin_entries(origin: Origin, writing: Writing, targets: list[str], patien
     made = ids_of(writing.identity_key)
     identity = origin_identity(origin)
     text = f"|{identity.system}|{identity.value}"
+    digest, when = named_digest(origin.sha256), instant(origin.received)
     resources: list[tuple[str, Resource]] = []
     document: str | None = None
     if origin.include_original:
         document = "urn:uuid:" + made("DocumentReference" + text)
-        resources.append((document, document_reference(origin, patient)))
+        resources.append((document, document_reference(origin, patient, digest, when)))
     if targets:
-        resources.append(("urn:uuid:" + made("Provenance" + text), provenance(origin, targets, document)))
+        resource = provenance(origin, targets, document, digest, when)
+        resources.append(("urn:uuid:" + made("Provenance" + text), resource))
     if writing.mode == "by_id":
         return [_by_id(urn, resource, Verb.OWN) for urn, resource in resources]
     return [_conditional(urn, resource, Verb.MENTION, identity) for urn, resource in resources]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import inspect
 import uuid
 from urllib.parse import unquote
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.standards.fhir import Identity
-from engine.standards.fhir.identity import criterion, identifier_shape, resource_id
+from engine.standards.fhir import Entry, Identity, Verb
+from engine.standards.fhir.identity import criterion, identifier_shape, resource_id, urns_of
 
 KEY = b"k" * 32
 FNR = "urn:oid:2.16.578.1.12.4.1.4.1"
@@ -75,3 +76,55 @@ def test_the_id_is_of_the_hmac_as_the_standard_library_makes_it(length: int, val
     bits = bits & ~(0xF << 76) | 8 << 76
     bits = bits & ~(0x3 << 62) | 2 << 62
     assert resource_id(key, "Patient", Identity("urn:x", value)) == str(uuid.UUID(int=bits))
+
+
+# Names that are kept
+
+
+def kept_by(key: bytes) -> dict[str, str]:
+    kept = inspect.getclosurevars(urns_of(key)).nonlocals["kept"]
+    assert isinstance(kept, dict)
+    return kept
+
+
+def entry(kind: str, identity: Identity) -> Entry:
+    return Entry("x", {"resourceType": kind}, Verb.MENTION, identity)
+
+
+HPR = "urn:oid:2.16.578.1.12.4.1.4.4"
+
+
+def test_an_entry_is_named_by_its_id_and_again_the_same() -> None:
+    entries = [entry("Patient", Identity(FNR, "13815897247")), entry("Practitioner", Identity(HPR, "9203415"))]
+    wanted = ["urn:uuid:" + resource_id(KEY, one.resource["resourceType"], one.identity) for one in entries]
+    for _ in range(3):
+        assert urns_of(KEY)(entries) == wanted
+    assert urns_of(b"j" * 32)(entries) != wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "identity", "kept"),
+    [
+        ("Practitioner", Identity(HPR, "9203415"), True),
+        ("Organization", Identity("urn:x", "ward"), True),
+        ("Location", Identity("urn:x", "bed"), True),
+        ("Patient", Identity("urn:x", "4711"), False),
+        ("Encounter", Identity("urn:x", "4711"), False),
+        ("RelatedPerson", Identity("urn:x", "4711"), False),
+        ("Practitioner", Identity(FNR, "13815897247"), False),
+        ("Practitioner", Identity("urn:oid:2.16.578.1.12.4.1.4.2", "63878820047"), False),
+        ("Location", Identity("urn:x", "Patient|urn:x|4711|home", derived=True), False),
+    ],
+)
+def test_only_names_of_staff_organisations_and_places_are_kept(kind: str, identity: Identity, kept: bool) -> None:
+    key = f"{kind}{identity}".encode()
+    for _ in range(2):
+        urns_of(key)([entry(kind, identity)])
+    assert list(kept_by(key)) == ([f"{kind}|{identity.system}|{identity.value}"] if kept else [])
+
+
+def test_kept_names_are_bounded() -> None:
+    key = b"bounded"
+    for start in range(0, 10_000, 1000):
+        urns_of(key)([entry("Location", Identity("urn:x", str(number))) for number in range(start, start + 1000)])
+        assert len(kept_by(key)) <= 4096

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fhir_mapped import BARE, ORIGIN, RAW, by_type, mapped, writing
 
+from engine.clock import as_datetime
 from engine.message import Party
+from engine.standards.fhir import provenance
 from engine.standards.fhir.provenance import LARGEST_COPY
 from engine.standards.fhir.render import render
 from engine.standards.fhir.validator import validate
@@ -89,6 +92,50 @@ def test_a_message_that_speaks_of_nothing_gives_a_bundle_without_provenance() ->
     rendered = render([], [], writing("by_id"), BARE)
     assert rendered.bundle == {"resourceType": "Bundle", "type": "transaction"}
     assert validate(rendered.bundle) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "element"),
+    [
+        ({"sender": Party("LAB2", "urn:oid:1.2.3", "Laboratoriet")}, "agent"),
+        ({"sender": Party("LAB", "urn:oid:1.2.4", "Laboratoriet")}, "agent"),
+        ({"sender": Party("LAB", "urn:oid:1.2.3", "Sykehuset")}, "agent"),
+        ({"message_type": "ORU^R32"}, "activity"),
+        ({"mapping": "hl7v2/other"}, "policy"),
+        ({"mapping_revision": "abd"}, "policy"),
+        ({"revision": "deg"}, "policy"),
+        ({"message_id": "MSG2"}, "entity"),
+        ({"sha256": bytes(32)}, "entity"),
+        ({"received": 1_768_460_400_124_000}, "recorded"),
+    ],
+)
+def test_what_is_said_of_one_message_is_not_said_of_the_next(change: dict[str, Any], element: str) -> None:
+    def said(**changes: Any) -> dict[str, Any]:
+        found = by_type(render(*mapped(), writing("by_id"), replace(ORIGIN, **changes)))
+        return dict(found["Provenance"]["resource"])
+
+    first, other, again = said(), said(**change), said()
+    assert first == again
+    assert [name for name in first if first[name] != other[name]] == [element]
+
+
+def test_what_is_kept_of_senders_is_bounded_and_no_long_name_is_kept() -> None:
+    for number in range(600):
+        sender = Party(f"LAB{number}", "urn:x")
+        render(*mapped(), writing("by_id"), replace(ORIGIN, sender=sender, message_type=f"T{number}"))
+    kept = (provenance._agents_of, provenance._policy, provenance._kind, provenance._activity)
+    assert all(one.cache_info().currsize <= 512 for one in kept)
+    before = provenance._agents_of.cache_info()
+    long = replace(ORIGIN, sender=Party("x" * 500, "urn:x"))
+    assert validate(render(*mapped(), writing("by_id"), long).bundle) == []
+    assert provenance._agents_of.cache_info() == before
+
+
+@pytest.mark.parametrize(
+    "micros", [0, 999, 1000, 1_768_460_400_123_999, 1_768_460_399_999_999, 253_402_300_799_999_999]
+)
+def test_an_instant_has_the_milliseconds_of_the_time_it_is_made_of(micros: int) -> None:
+    assert provenance.instant(micros) == as_datetime(micros).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 _MEASURE = """

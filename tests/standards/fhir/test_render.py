@@ -93,6 +93,16 @@ def test_rendering_changes_nothing_but_the_link_slots() -> None:
     assert [entry.resource for entry in entries] == before
 
 
+def test_a_resource_with_a_place_for_its_id_is_written_like_one_without() -> None:
+    entries, links = mapped()
+    ways = [writing("by_id"), writing("conditional", b"j" * 32)] * 2
+    plain = [dump(render(entries, links, way, ORIGIN).bundle) for way in ways]
+    for entry in entries:
+        kind = entry.resource.pop("resourceType")
+        entry.resource = {"resourceType": kind, "id": "", **entry.resource}
+    assert [dump(render(entries, links, way, ORIGIN).bundle) for way in ways] == plain
+
+
 # Entries that speak of the same resource
 
 
