@@ -127,10 +127,13 @@ class Writer:
         for key, variable in variables.items():
             self._line(level, f"# {key}")
             self._element(spec_, key, variable, [like[key] for like in likes], level)
-        for rule in spec_.rules:
-            if rule.holds is not None and rule.key not in _FOLDED and asked(spec_, rule, variables.keys()):
-                self._line(level, f"# {rule.key}")
-                self._refuse(level, f"{self._name('rule', rule.holds)}({whole})")
+        rules = [rule for rule in spec_.rules if rule.key not in _FOLDED and asked(spec_, rule, variables.keys())]
+        for settled, together in itertools.groupby(rules, lambda rule: rule.settled):
+            if settled is not None:
+                self._line(level, f"if not {self._name('settled', settled)}({whole}):")
+            for rule in together:
+                self._line(level + (settled is not None), f"# {rule.key}")
+                self._refuse(level + (settled is not None), f"{self._name('rule', rule.holds)}({whole})")
 
     def _element(self, spec_: Spec, key: str, variable: str, likes: list[Any], level: int) -> None:
         if key == "resourceType" and spec_.is_resource:

@@ -18,7 +18,8 @@ class Rule:
     """`present` sees the names of what is there (a choice also under its bare name); `holds` sees the value.
 
     `holds` is asked only when all of `needs` are there (a choice by its bare name), and may raise on a value of the
-    wrong form, which other checks report. `code` and `text` make the issue.
+    wrong form, which other checks report. `code` and `text` make the issue. `settled` stands on several rules of one
+    type: where it is true of a value, all of them hold, and none needs to be asked.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Rule:
     holds: Callable[[Json], bool] | None = None
     needs: tuple[str, ...] = ()
     code: str = "fhir.invariant"
+    settled: Callable[[Json], bool] | None = None
 
 
 def if_then(key: str, there: str, wanted: str) -> Rule:

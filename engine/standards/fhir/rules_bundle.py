@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engine.standards.fhir.rule import Json, Rule, any_of
 
 _WITH_REQUEST = {"batch", "transaction", "history"}
 _WITH_RESPONSE = {"batch-response", "transaction-response", "history"}
+
+
+def usual(bundle: Json) -> bool:
+    """A transaction of which each entry has a resource, a request and a fullUrl of its own, and nothing else."""
+    entries = bundle.get("entry", ())
+    urls = {e["fullUrl"] for e in entries if len(e) == 3 and "resource" in e and "request" in e and "fullUrl" in e}
+    return bundle["type"] == "transaction" and len(urls) == len(entries)
+
+
+def _of_entries(key: str, text: str, holds: Callable[[Json], bool]) -> Rule:
+    return Rule(key, text, holds=holds, needs=("type", "entry"), settled=usual)
 
 
 def _all_have(name: str, kinds: set[str]) -> Rule:
@@ -18,7 +29,7 @@ def _all_have(name: str, kinds: set[str]) -> Rule:
         wanted = bundle["type"] in kinds
         return (not wanted) not in [name in entry for entry in bundle["entry"]]
 
-    return Rule(key, f"entry.{name} goes with {', '.join(sorted(kinds))} only", holds=holds, needs=("type", "entry"))
+    return _of_entries(key, f"entry.{name} goes with {', '.join(sorted(kinds))} only", holds)
 
 
 def _found(bundle: Json) -> bool:
@@ -102,17 +113,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             holds=lambda bundle: bundle["type"] in ("searchset", "history"),
             needs=("total", "type"),
         ),
-        Rule(
-            "bdl-2",
-            "entry.search is for searchset only",
-            holds=_found,
-            needs=("type", "entry"),
-        ),
+        _of_entries("bdl-2", "entry.search is for searchset only", _found),
         _all_have("request", _WITH_REQUEST),
         _all_have("response", _WITH_RESPONSE),
-        Rule("bdl-7", "fullUrl must be unique", holds=_distinct, needs=("type", "entry")),
-        Rule("bdl-9", "a document needs identifier and timestamp", holds=_document, needs=("type",)),
-        Rule("bdl-11", "the first entry is not what this type begins with", holds=_begins, needs=("type", "entry")),
+        _of_entries("bdl-7", "fullUrl must be unique", _distinct),
+        Rule("bdl-9", "a document needs identifier and timestamp", holds=_document, needs=("type",), settled=usual),
+        _of_entries("bdl-11", "the first entry is not what this type begins with", _begins),
     ),
     "Bundle.entry": (
         any_of("bdl-5", "resource", "request", "response"),

@@ -116,6 +116,8 @@ def present(spec_: Spec, keys: Set[str]) -> frozenset[str]:
 
 
 def asked(spec_: Spec, rule: Rule, keys: Set[str]) -> bool:
-    """Whether a rule has something to look at: all that it needs is there with a value, a choice by its bare name."""
+    """Whether a rule looks at values, and all that it needs is there with a value, a choice by its bare name."""
+    if rule.holds is None:
+        return False
     elements = spec_.type.elements
     return not set(rule.needs) - keys - {elements[key].choice for key in keys if key in elements}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fhir_seeded import GONE, ROWS, Row, changed
 from fhir_valid import bundle, encounter, observation, patient, valid, with_contained
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.message import Severity
@@ -275,6 +275,33 @@ def test_a_bundle_is_looked_at_entry_by_entry() -> None:
     assert [issue.place for issue in validate(wrong)] == [
         "Bundle.entry[0].resource.Patient.gender",
         "Bundle.entry[2].resource.Encounter.status",
+    ]
+
+
+@given(
+    st.sampled_from(["transaction", "history", "searchset", "document", "batch", "collection"]),
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["fullUrl", "resource", "request", "response", "search", "link"]),
+            st.sampled_from(["urn:a", "urn:b", "urn:c"]),
+            min_size=2,
+            max_size=4,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+@example("transaction", [{"fullUrl": "urn:a", "resource": "urn:a", "request": "urn:a"}])
+def test_a_bundle_for_which_rules_are_settled_keeps_each_of_them(kind: str, entries: list[dict[str, str]]) -> None:
+    whole = {"type": kind, "entry": entries}
+    for rule in spec("Bundle").rules:
+        if rule.settled is not None and rule.settled(whole):
+            assert rule.holds is not None and rule.holds(whole), rule.key
+
+
+def test_what_settles_the_rules_of_a_bundle_does_so_for_a_usual_one() -> None:
+    assert [rule.key for rule in spec("Bundle").rules if rule.settled is not None and rule.settled(bundle())] == [
+        *("bdl-2", "bdl-3", "bdl-4", "bdl-7", "bdl-9", "bdl-11"),
     ]
 
 
