@@ -12,7 +12,10 @@ _MOST_KEPT = 2048
 
 
 class Kept(dict[Any, Any]):
-    """What templates made of codes and units, for the next message: bounded, and begun anew when full."""
+    """What templates made of codes and units, for the next message: bounded, and begun anew when full.
+
+    What is kept stands in many messages and is judged once (`share`): nobody changes it.
+    """
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if len(self) >= _MOST_KEPT:

@@ -43,7 +43,11 @@ class Identity(NamedTuple):
 
 @dataclass(slots=True)
 class Entry:
-    """One resource that a message speaks of: the mapping's entry name, the resource, the verb, the identity."""
+    """One resource that a message speaks of: the mapping's entry name, the resource, the verb, the identity.
+
+    An `id` in the resource is a place for the one that rendering gives it. The resource is of this message alone; what
+    it holds may be `shared` with others.
+    """
 
     key: str
     resource: Resource
