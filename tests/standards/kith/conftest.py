@@ -1,4 +1,4 @@
-"""Makes the tables beside these tests (`kith_changes`) importable by name."""
+"""Makes what stands beside these tests (`kith_built`, `kith_changes`, `kith_schemas`) importable by name."""
 
 from __future__ import annotations
 
