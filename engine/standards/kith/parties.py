@@ -1,0 +1,174 @@
+"""Sender and receivers of a message with everything that identifies them: organisation, departments, persons.
+
+The kind of an identifier is what `TypeId/@V` says (HER, ENH, RSH, HPR ...); `@S` names the list of kinds and is often
+wrong in real messages, so it is not looked at.
+
+Hodemelding HIS 80601:2006; addressing HIS 1153; AppRec HIS 80415.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from engine.message import Party
+from engine.standards.kith.elements import children, code_of, local_name, step, text_of
+from engine.standards.kith.reader import Family, KithDocument, reports_of
+
+PREFERRED = ("HER", "ENH", "RSH", "HPR", "AKO")
+"""Which kind of identifier names a party, best first; else the first that is written."""
+
+COPY = "COP"
+
+
+@dataclass(frozen=True, slots=True)
+class Ident:
+    """One identifier: its value, its kind and the kind's display, as written."""
+
+    value: str
+    kind: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A department or a person of an organisation."""
+
+    name: str
+    idents: tuple[Ident, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """A sender or receiver. `alone` is a professional without an organisation; `role` is list 7301, "" for none."""
+
+    name: str = ""
+    idents: tuple[Ident, ...] = ()
+    departments: tuple[Part, ...] = ()
+    persons: tuple[Part, ...] = ()
+    alone: bool = False
+    role: str = ""
+
+    def every_ident(self) -> Iterator[Ident]:
+        """All identifiers: the organisation's, its departments', its persons'."""
+        yield from self.idents
+        for part in (*self.departments, *self.persons):
+            yield from part.idents
+
+
+def sender_of(document: KithDocument) -> Correspondent:
+    """Who sent it. Empty where the message does not say.
+
+    Family B: the service provider sends answers and discharge letters, the requester sends referrals and orders.
+    """
+    if document.family is Family.MSGHEAD:
+        return _organised(step(document.message, "MsgInfo", "Sender"))
+    if document.family is Family.APPREC:
+        return _listed(step(document.message, "Sender"), "")
+    return _in_report(document, sends=True)
+
+
+def receivers_of(document: KithDocument) -> tuple[Correspondent, ...]:
+    """The primary receiver first, then each copy receiver in health care, with the role COP. Never empty."""
+    if document.family is Family.MSGHEAD:
+        head = step(document.message, "MsgInfo")
+        others = [] if head is None else list(children(head, "OtherReceiver"))
+        copies = [_organised(one, COPY) for one in others if code_of(one, "RoleReceiver") == COPY]
+        return (_organised(step(head, "Receiver")), *(one for one in copies if one != Correspondent(role=COPY)))
+    if document.family is Family.APPREC:
+        return (_listed(step(document.message, "Receiver"), ""),)
+    report = next(iter(reports_of(document)), None)
+    copies = [] if report is None else [_listed(one, COPY) for one in children(report, "CopyDest")]
+    return (_in_report(document, sends=False), *copies)
+
+
+def party_of(one: Correspondent) -> Party:
+    """The one identifier that stands for a correspondent: the organisation's own before its departments' and persons'.
+
+    `system` is the kind of the identifier. Why the organisation and not the department: the same sender writes now
+    with a department, now without, and its identity must not change with it.
+    """
+    for idents in (one.idents, *(part.idents for part in (*one.departments, *one.persons))):
+        best = min((ident for ident in idents if ident.value), key=_rank, default=None)
+        if best is not None:
+            return Party(best.value, best.kind, one.name)
+    return Party("", "", one.name)
+
+
+def _rank(ident: Ident) -> int:
+    return PREFERRED.index(ident.kind) if ident.kind in PREFERRED else len(PREFERRED)
+
+
+def _in_report(document: KithDocument, *, sends: bool) -> Correspondent:
+    report = next(iter(reports_of(document)), None)
+    if report is None:
+        return Correspondent()
+    asks = str(report.tag).endswith("}ServReq")
+    name, role = ("Requester", "REQ") if asks == sends else ("ServProvider", "SPR")
+    return _listed(step(report, name), role)
+
+
+def _organised(holder: etree._Element | None, role: str = "") -> Correspondent:
+    """A Sender, Receiver or OtherReceiver of MsgHead."""
+    organisation = step(holder, "Organisation")
+    if organisation is None:
+        person = step(holder, "HealthcareProfessional")
+        if person is None:
+            return Correspondent(role=role)
+        return Correspondent(_full_name(person), _idents(person), alone=True, role=role)
+    departments: list[Part] = []
+    persons: list[Part] = []
+    current: etree._Element | None = organisation
+    while current is not None:
+        name, idents, inner = "", [], None
+        for one in current:
+            kind = local_name(one)
+            if kind == "Ident":
+                idents.append(_ident(text_of(one, "Id"), step(one, "TypeId")))
+            elif kind == "OrganisationName":
+                name = (one.text or "").strip()
+            elif kind == "HealthcareProfessional":
+                persons.append(Part(_full_name(one), _idents(one)))
+            elif kind == "Organisation":
+                inner = one
+        departments.append(Part(name, tuple(ident for ident in idents if ident.value)))
+        current = inner
+    own = departments.pop(0)
+    return Correspondent(own.name, own.idents, tuple(departments), tuple(persons), role=role)
+
+
+def _full_name(person: etree._Element) -> str:
+    names = (text_of(person, name) for name in ("GivenName", "MiddleName", "FamilyName"))
+    return " ".join(name for name in names if name)
+
+
+def _idents(element: etree._Element) -> tuple[Ident, ...]:
+    found = (_ident(text_of(one, "Id"), step(one, "TypeId")) for one in children(element, "Ident"))
+    return tuple(ident for ident in found if ident.value)
+
+
+def _ident(value: str, kind: etree._Element | None) -> Ident:
+    return Ident(value, code_of(kind), code_of(kind, attribute="DN"))
+
+
+def _listed(holder: etree._Element | None, role: str) -> Correspondent:
+    """A party of family B or of an AppRec: HCP with an institution or a professional."""
+    institution = step(holder, "HCP", "Inst")
+    if institution is None:
+        person = step(holder, "HCP", "HCProf")
+        if person is None:
+            return Correspondent(role=role)
+        part = _part(person)
+        return Correspondent(part.name, part.idents, alone=True, role=role)
+    own = _part(institution)
+    departments = tuple(_part(one) for one in children(institution, "Dept"))
+    persons = tuple(_part(one) for one in children(institution, "HCPerson"))
+    return Correspondent(own.name, own.idents, departments, persons, role=role)
+
+
+def _part(element: etree._Element) -> Part:
+    first = _ident(text_of(element, "Id"), step(element, "TypeId"))
+    further = (_ident(text_of(one, "Id"), step(one, "Type")) for one in children(element, "AdditionalId"))
+    return Part(text_of(element, "Name"), tuple(ident for ident in (first, *further) if ident.value))
