@@ -7,7 +7,19 @@ A plugin is a distribution with an entry point in the group `budstikke.plugins` 
 from engine.clock import Clock
 from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Transient
 from engine.errors import ConfigError, EngineError, Finding, InvalidMessage, MappingError, StoreError
-from engine.message import Answer, AnswerKind, Envelope, Issue, Party, Received, Reception, Severity
+from engine.message import (
+    Answer,
+    AnswerKind,
+    Envelope,
+    Issue,
+    Party,
+    Receipt,
+    ReceiptError,
+    ReceiptStatus,
+    Received,
+    Reception,
+    Severity,
+)
 from engine.standards import Charset, Document, Standard, Unit
 
 __all__ = [
@@ -28,6 +40,9 @@ __all__ = [
     "Outcome",
     "Party",
     "Permanent",
+    "Receipt",
+    "ReceiptError",
+    "ReceiptStatus",
     "Received",
     "Reception",
     "Severity",

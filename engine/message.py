@@ -88,6 +88,43 @@ class Answer:
     commit: bool = False
 
 
+class ReceiptStatus(StrEnum):
+    """What the receiving application did with a message: AppRec, list 8258.
+
+    3 is for claims alone: taken, with an error in one of the parts.
+    """
+
+    OK = "1"
+    REJECTED = "2"
+    PART_REJECTED = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptError:
+    """One reason in a receipt: `code` in the list `system` (an OID), its display, and what is added to it."""
+
+    code: str
+    system: str = ""
+    text: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as it arrived: what became of `original`, the id of a message that we sent.
+
+    `sender` is who received the message and `receiver` who sent it. Values as written.
+    """
+
+    status: ReceiptStatus
+    original: str
+    errors: tuple[ReceiptError, ...]
+    sender: Party
+    receiver: Party
+    original_type: str = ""
+    original_sent: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Reception:
     """The facts of one reception, known before anything is decoded. `certificate` is the client's subject."""

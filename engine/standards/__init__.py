@@ -4,8 +4,8 @@ A new standard is one folder here and one line in `engine/plugins/builtin.py`. N
 socket.
 
 Why: `compile_path` of decision 3 is not a call here yet. The mapping compiler takes HL7 v2's path code directly; the
-second standard will show what the two have in common. `receipt_for` and `receipt_of` come with the first standard that
-owes receipts (KITH); HL7 v2 answers on the same connection.
+second standard will show what the two have in common. The place of a unit is in the standard's own words; the numbers
+beside it are HL7 v2's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.message import Answer, Envelope, Issue
+from engine.message import Answer, Envelope, Issue, Party, Receipt, ReceiptStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,34 @@ class Standard(Protocol):
     def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
         """The answer to `raw`, also when `raw` cannot be decoded: with what can be read of its header.
 
-        Empty bytes where no answer may be given (an acknowledgement is never acknowledged).
+        Empty bytes where no answer may be given (an acknowledgement is never acknowledged), and always for a standard
+        whose transport answers by itself (KITH over HTTP).
         """
+        ...
+
+    def receivers(self, document: Document) -> Sequence[Party]:
+        """Everyone in health care whom the message is sent to: the primary receiver, then the copy receivers."""
+        ...
+
+    def receipt_for(
+        self,
+        document: Document,
+        status: ReceiptStatus,
+        issues: Sequence[Issue],
+        receipt_id: str,
+        micros: int,
+        receiver: int = 0,
+    ) -> bytes | None:
+        """The receipt owed for a message: a message of its own, sent later (decision 10).
+
+        Its reasons are the errors among `issues`. `receiver` is the place among `receivers` of who answers; each
+        of them that is ours owes one. None where none is owed: a standard without receipts, a receipt itself, a sender
+        that cannot be read.
+        """
+        ...
+
+    def receipt_of(self, document: Document) -> Receipt | None:
+        """What a receipt says, None for a message that is none. Raises: InvalidMessage when it cannot be told."""
         ...
 
     def conformance(self, document: Document) -> Sequence[Issue]:

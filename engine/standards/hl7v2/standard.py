@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.message import Answer, Envelope, Issue
+from engine.message import Answer, Envelope, Issue, Party, ReceiptStatus
 from engine.standards import Charset, Document, Unit
 from engine.standards.hl7v2.ack import acknowledge
 from engine.standards.hl7v2.conformance import conformance
@@ -36,6 +36,25 @@ class Hl7v2:
 
     def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
         return acknowledge(raw, answer, control_id, micros)
+
+    def receivers(self, document: Document) -> Sequence[Party]:
+        return (envelope_of(_er7(document)).receiver,)
+
+    def receipt_for(
+        self,
+        document: Document,
+        status: ReceiptStatus,
+        issues: Sequence[Issue],
+        receipt_id: str,
+        micros: int,
+        receiver: int = 0,
+    ) -> None:
+        """None: HL7 v2 answers on the same connection, and owes nothing after that."""
+        return
+
+    def receipt_of(self, document: Document) -> None:
+        """None: an acknowledgement comes on the connection that the message went out on."""
+        return
 
     def conformance(self, document: Document) -> Sequence[Issue]:
         return conformance(_er7(document))
