@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError, InvalidMessage
-from engine.message import Answer, AnswerKind, Issue, Severity
+from engine.message import Answer, AnswerKind, Issue, ReceiptStatus, Severity
 from engine.plugins.builtin import full_registry
 from engine.standards import Charset, Standard
+from engine.standards.kith.standard import Kith
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = Answer(AnswerKind.ERROR, (Issue(Severity.ERROR, "map.required", "it is missing", "PID[1]-3"),))
@@ -20,12 +21,18 @@ REFUSAL = Answer(AnswerKind.ERROR, (Issue(Severity.ERROR, "map.required", "it is
 
 @dataclass(frozen=True)
 class Rig:
-    """A standard with messages of its own: good ones, an acknowledgement, and what is none of it."""
+    """A standard with messages of its own: good ones, an acknowledgement, and what is none of it.
+
+    `answers` is False for a standard whose transport answers by itself. `receipts`: receipts that arrive, each with the
+    status that it says.
+    """
 
     standard: Standard
     good: tuple[bytes, ...]
     acknowledgement: bytes
     alien: bytes
+    answers: bool = True
+    receipts: tuple[tuple[bytes, ReceiptStatus], ...] = ()
 
 
 def hl7v2() -> Rig:
@@ -35,15 +42,25 @@ def hl7v2() -> Rig:
     return Rig(standard, tuple(file.read_bytes() for file in files), acknowledgement, b"<MsgHead/>")
 
 
-RIGS = {"hl7v2": hl7v2()}
+def kith() -> Rig:
+    folder = ROOT / "samples" / "kith"
+    receipts = {"std_apprec_1_0": ReceiptStatus.OK, "std_apprec_1_1": ReceiptStatus.REJECTED}
+    good = tuple(file.read_bytes() for file in sorted(folder.glob("std_*.xml")) if file.stem not in receipts)
+    known = tuple(((folder / f"{name}.xml").read_bytes(), status) for name, status in receipts.items())
+    return Rig(Kith(), good, known[0][0], b"MSH|^~\\&|A|B|C|D|2026||ADT^A01|X|P|2.5\r", False, known)
+
+
+RIGS = {"hl7v2": hl7v2(), "kith": kith()}
 CHARSET = Charset()
+MICROS = 1_768_460_400_000_000
+OWN_ID = "0d9a3a52-8d4d-4f07-9a0c-0c5be5a30001"
 
 
 EVERY = [pytest.param(rig, id=name) for name, rig in RIGS.items()]
 
 
 def test_every_registered_standard_has_a_rig_here() -> None:
-    assert RIGS.keys() == full_registry().standards.keys()
+    assert full_registry().standards.keys() <= RIGS.keys()
 
 
 @pytest.mark.parametrize("rig", EVERY)
@@ -55,6 +72,7 @@ def test_a_good_message_is_one_message_with_an_envelope_and_keys(rig: Rig) -> No
         assert envelope.standard == rig.standard.name
         assert envelope.message_id
         assert envelope.type
+        assert rig.standard.receivers(document)[0] == envelope.receiver
         assert rig.standard.order_keys(document)
         assert list(rig.standard.populated(document))
 
@@ -75,12 +93,40 @@ def test_two_messages_in_one_reception_are_two(rig: Rig) -> None:
 def test_what_is_none_of_it_is_refused_and_answered_all_the_same(rig: Rig) -> None:
     with pytest.raises(InvalidMessage):
         rig.standard.decode(rig.alien, CHARSET)
-    assert rig.standard.acknowledge(rig.alien, REFUSAL, "1", 1_768_460_400_000_000)
+    assert bool(rig.standard.acknowledge(rig.alien, REFUSAL, "1", MICROS)) is rig.answers
 
 
 @pytest.mark.parametrize("rig", EVERY)
 def test_an_acknowledgement_is_never_acknowledged(rig: Rig) -> None:
-    assert rig.standard.acknowledge(rig.acknowledgement, REFUSAL, "1", 1_768_460_400_000_000) == b""
+    assert rig.standard.acknowledge(rig.acknowledgement, REFUSAL, "1", MICROS) == b""
+
+
+@pytest.mark.parametrize("rig", EVERY)
+@pytest.mark.parametrize("status", ReceiptStatus)
+def test_each_receiver_s_receipt_names_the_message_and_says_the_status(rig: Rig, status: ReceiptStatus) -> None:
+    for raw in rig.good:
+        document = rig.standard.decode(raw, CHARSET)
+        assert rig.standard.receipt_of(document) is None
+        envelope = rig.standard.envelope(document)
+        for place, party in enumerate(rig.standard.receivers(document)):
+            made = rig.standard.receipt_for(document, status, REFUSAL.issues, OWN_ID, MICROS, place)
+            assert (made is not None) is bool(rig.receipts)
+            if made is not None:
+                receipt = rig.standard.receipt_of(rig.standard.decode(made, CHARSET))
+                assert receipt is not None
+                assert (receipt.status, receipt.original) == (status, envelope.message_id)
+                assert (receipt.sender, receipt.receiver) == (party, envelope.sender)
+                assert bool(receipt.errors) is (status is not ReceiptStatus.OK)
+
+
+@pytest.mark.parametrize("rig", EVERY)
+def test_a_receipt_says_its_status_and_never_gets_a_receipt(rig: Rig) -> None:
+    for raw, status in rig.receipts:
+        document = rig.standard.decode(raw, CHARSET)
+        receipt = rig.standard.receipt_of(document)
+        assert receipt is not None
+        assert (receipt.status, bool(receipt.original)) == (status, True)
+        assert rig.standard.receipt_for(document, ReceiptStatus.OK, (), OWN_ID, MICROS) is None
 
 
 @pytest.mark.parametrize("rig", EVERY)
@@ -95,12 +141,14 @@ def test_whatever_the_bytes_only_our_errors_come_and_an_answer_is_always_formed(
     parts = rig.standard.split(raw)
     assert parts or not raw
     for part in parts:
-        rig.standard.acknowledge(part, REFUSAL, "1", 1_768_460_400_000_000)
+        rig.standard.acknowledge(part, REFUSAL, "1", MICROS)
         try:
             document = rig.standard.decode(part, CHARSET)
             rig.standard.envelope(document)
             rig.standard.conformance(document)
             rig.standard.order_keys(document)
             list(rig.standard.populated(document))
+            rig.standard.receipt_for(document, ReceiptStatus.REJECTED, REFUSAL.issues, OWN_ID, MICROS)
+            rig.standard.receipt_of(document)
         except EngineError:
             continue
