@@ -200,8 +200,8 @@ def test_a_thousand_reasons_make_a_receipt_of_readable_length() -> None:
 
 
 NONE_OWED: dict[str, tuple[str, tuple[Edit, ...]]] = {
-    "a receipt 1.0": ("std_apprec_1_0", ()),
-    "a receipt 1.1": ("std_apprec_1_1", ()),
+    "a receipt, version 1.0": ("std_apprec_1_0", ()),
+    "a receipt, version 1.1": ("std_apprec_1_1", ()),
     "a sender without identifiers": (
         "std_dialog_1_0",
         (*(drop("MsgInfo/Sender/Organisation/Ident"),) * 2, drop("MsgInfo/Sender/Organisation/HealthcareProfessional")),
@@ -226,6 +226,11 @@ NONE_OWED: dict[str, tuple[str, tuple[Edit, ...]]] = {
 def test_no_receipt_is_owed(name: str, edits: tuple[Edit, ...]) -> None:
     for status in ReceiptStatus:
         assert receipt_for(document(name, *edits), status, (), OWN_ID, MICROS, 0) is None
+
+
+def test_a_receipt_of_a_version_that_is_not_known_gets_no_receipt_either() -> None:
+    raw = document("std_apprec_1_1").raw.replace(b"apprec/2012-02-15", b"apprec/2030-01-01")
+    assert receipt_for(read(raw, CHARSET), ReceiptStatus.REJECTED, (), OWN_ID, MICROS, 0) is None
 
 
 def test_a_sender_without_identifiers_of_its_own_is_reached_by_its_person() -> None:

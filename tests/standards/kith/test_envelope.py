@@ -133,6 +133,12 @@ def test_a_patient_who_gets_a_copy_is_no_receiver_that_owes_a_receipt() -> None:
     assert len(receivers_of(document("std_dialog_1_1", into("MsgInfo", other)))) == 1
 
 
+def test_who_is_named_in_another_role_than_copy_receiver_is_none() -> None:
+    assert (
+        len(receivers_of(document("std_dialog_1_0", attribute("MsgInfo/OtherReceiver/RoleReceiver", "V", "OR")))) == 1
+    )
+
+
 def test_the_service_provider_sends_an_answer_and_the_requester_sends_a_referral() -> None:
     answer, referral = document("std_svarrapport_1_4"), document("std_henvisning_1_1")
     assert (sender_of(answer).role, sender_of(referral).role) == ("SPR", "REQ")

@@ -127,6 +127,10 @@ def test_no_value_of_the_message_is_ever_quoted(inside: str) -> None:
 def test_the_place_is_right_among_siblings_with_and_without_a_prefix() -> None:
     found = explained('<x:A xmlns:x="urn:x">2026-01-15</x:A><B>9</B><x:D xmlns:x="urn:x" V="x"/>')
     assert [one.place for one in found] == ["R/B", "R/D"]
+    both = '<x:A>2026-01-15</x:A><x:D V="1"/><z:D xmlns:z="urn:x" V="x"/>'
+    element = etree.fromstring(f'<x:R xmlns:x="urn:x">{both}</x:R>')
+    SCHEMA.validate(element)
+    assert [one.place for one in explain(SCHEMA.error_log, element)] == ["R/D[2]"]
 
 
 FORGED = [
@@ -148,6 +152,18 @@ def test_a_value_that_looks_like_the_validator_s_words_is_not_taken_for_them(
     value = "y" * padding + words * (1 + padding // 1_000)
     for found in explained(f"{before}<{name}>{value}</{name}>"):
         assert SECRET[:5] not in " ".join((found.words("en"), *found.expected))
+
+
+def test_a_value_cut_off_by_the_validator_where_it_looks_like_its_words_is_not_taken_for_them() -> None:
+    element = etree.fromstring(f'<R xmlns="urn:x"><A>{"y" * 70_000}</A></R>')
+    SCHEMA.validate(element)
+    cut = SCHEMA.error_log[0].message
+    room = len(cut) - cut.index("yyy")
+    assert cut.endswith("y"), "the validator cuts its sentence"
+    words = f" is not a valid value of the atomic type '{SECRET}'."
+    value = "y" * (room - len(words)) + words + "y" * 1_000
+    (found,) = explained(f"<A>{value}</A>")
+    assert (found.kind, found.expected) == (Kind.FORM, ())
 
 
 def test_a_hostile_name_is_shown_cut() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from kith_built import Edit, attribute, document, drop, into, text
+from kith_built import CHARSET, Edit, attribute, document, drop, edited, into, text
 
 from engine.message import Severity
+from engine.standards.kith.reader import read
 from engine.standards.kith.receipt_rules import KnownHere, emergency_referral, receipt_findings
 
 LAB = 'xmlns="http://www.kith.no/xmlstds/labsvar/2012-02-15"'
@@ -37,6 +40,10 @@ MUST: dict[str, tuple[str, tuple[Edit, ...], str, str]] = {
     "no number, and no sex": ("std_dialog_1_0", (*NO_NUMBER, drop(PATIENT + "/Sex")), "E36", HEAD_PATIENT),
     "no number, and no birth date": (
         "std_dialog_1_0", (*NO_NUMBER, drop(PATIENT + "/DateOfBirth")), "E36", HEAD_PATIENT,
+    ),
+    "no number, and no name": (
+        "std_dialog_1_0", (*NO_NUMBER, drop(PATIENT + "/FamilyName"), drop(PATIENT + "/GivenName")), "E36",
+        HEAD_PATIENT,
     ),
     "a local help number is no national one": (
         "std_dialog_1_0", (kind("HNR"), drop(PATIENT + "/DateOfBirth")), "E36", HEAD_PATIENT,
@@ -146,6 +153,15 @@ MUST_NOT: dict[str, tuple[str, tuple[Edit, ...]]] = {
 @pytest.mark.parametrize(("name", "edits"), MUST_NOT.values(), ids=MUST_NOT.keys())
 def test_must_not_be_rejected(name: str, edits: tuple[Edit, ...]) -> None:
     assert receipt_findings(document(name, *edits)) == []
+
+
+def test_a_hundred_thousand_unnamed_patients_are_told_of_by_a_few_in_bounded_time() -> None:
+    reports = b"<PatientReport><Patient/></PatientReport>" * 100_000
+    raw = edited("std_dialog_1_0").replace(b"</MsgHead>", reports + b"</MsgHead>")
+    read_back = read(raw, CHARSET)
+    start = time.process_time()
+    assert 1 <= len(receipt_findings(read_back)) <= 20
+    assert time.process_time() - start < 3
 
 
 def test_an_emergency_referral_is_accepted_whatever_it_lacks_and_that_is_said() -> None:
