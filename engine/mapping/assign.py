@@ -232,11 +232,10 @@ class Assign:
             made = f"({lookup}.get({one}) or {again.format(code=one)})"
             block.line(f"{variable} = [{one} for {one} in [{made} for {one} in {value.code}] if {one}]")
         else:
-            block.line(f"{variable} = None")
-            then = block.inside(f"if {value.code}:")
-            then.line(f"{variable} = {lookup}.get({value.code})")
+            block.line(f"{variable} = {lookup}.get({value.code})")
             silent = "r.tables and " if table.silent else ""
-            then.line(f"if {silent}{variable} is None: {variable} = {again.format(code=value.code)}")
+            unknown = again.format(code=value.code)
+            block.line(f"if {silent}{variable} is None and {value.code}: {variable} = {unknown}")
         return replace(value, code=variable, shape="object", of=want.type)
 
     def codings(self, table: Table, value: Value, want: Want, node: YamlNode, frame: Frame) -> bool:

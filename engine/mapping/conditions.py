@@ -107,7 +107,7 @@ class _Compiler:
     def __init__(self, where: Place, fields: Mapping[str, str]) -> None:
         self.where = where if isinstance(where, Where) else Where(*where)
         self.findings = Findings(r4.load())
-        self.module = Module(self.findings.r4, Sources("channel"), self.findings, {}, {}, False)
+        self.module = Module(self.findings.r4, Sources("channel"), self.findings, {}, {}, False, document="d")
         self.terms = _FieldTerms(self.module, Reads(self.module))
         self.terms.fields = {name: parse(path, self.where) for name, path in fields.items()}
         self.module.terms = self.terms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.mapping.shapes import NOTHING, Value
 from engine.mapping.writer import Block
 
 
@@ -23,6 +24,13 @@ class Content:
     branches: bool = False
     needs: list[frozenset[str] | None] = field(default_factory=list)
     failed: bool = False
+    last: tuple[str, Block, Value] | None = None
+
+    @property
+    def lone(self) -> tuple[str, Block, Value] | None:
+        """The one element that can be absent, with the lines that read it, where all others are constants."""
+        other = self.branches or self.optional_weak or NOTHING in self.constants.values()
+        return self.last if len(self.optional) == 1 and not other else None
 
     @property
     def named(self) -> set[str]:

@@ -63,5 +63,11 @@ class Demands:
                 )
 
     @staticmethod
+    def open(content: Content, definition: TypeDef) -> bool:
+        """Whether a nested object of one optional element may turn out to lack what R4 requires."""
+        required = {one.name for one in definition.elements.values() if one.minimum and not one.choice}
+        return not required <= content.sure | content.optional
+
+    @staticmethod
     def place(node: YamlMap, name: str) -> YamlNode:
         return node.key(name) or node

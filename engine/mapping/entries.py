@@ -169,7 +169,6 @@ class Entries:
     def find(self, plan: Plan) -> None:
         self.module.marks.entry = plan.key
         function = self.module.functions.inside(f"def find_{plan.python}(r, m):")
-        function.line("d = r.document")
         head = self.module.begun(function)
         function.line("found = []")
         frame: Frame = self.message(plan, function)
@@ -224,7 +223,6 @@ class Entries:
             f"def body_{plan.python}({', '.join(['r', 'm', 'n', *plan.parameters])}):"
         )
         self.module.marks.entry = plan.key
-        function.line("d = r.document")
         head = self.module.begun(function)
         frame = self.message(plan, function)
         for loop in plan.loops:

@@ -44,20 +44,27 @@ class Identities:
             return
         system, value, derived = self.module.name("system"), self.module.name("value"), self.module.name("derived")
         since = len(self.module.seen)
-        block.line(f"{system}, {value}, {derived} = '', '', False")
         at = block
-        for choice in choices:
+        if len(choices) > 1:
+            block.line(f"{system}, {value}, {derived} = '', '', False")
+        for position, choice in enumerate(choices):
+            if position:
+                at = at.inside(f"if not {value}:")
             expression = self.terms.parsed(choice, plan.file)
             if expression is None:
                 continue
             self.module.label = f"{plan.key}.identity"
             found = self.one(plan, expression, frame, at)
-            if found is not None:
+            if found is not None and len(choices) > 1:
                 at.line(f"if {found[1]}: {system}, {value}, {derived} = {', '.join(found)}")
-                at = at.inside(f"if not {value}:")
+            elif found is not None:
+                system, value, derived = found
         then = block.inside(f"if {value}:")
         verb = "OWN" if plan.verb == "own" else "MENTION"
-        then.line(f"if not {derived} and not {system}: {system} = r.namespace")
+        if derived == "False":
+            then.line(f"if not {system}: {system} = r.namespace")
+        elif derived != "True":
+            then.line(f"if not {derived} and not {system}: {system} = r.namespace")
         then.line(f"n = r.enter({plan.key!r}, {plan.resource!r}, {verb}, {system}, {value}, {derived})")
         plan.registration = then.here()
         plan.parameters = plan.names()

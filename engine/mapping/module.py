@@ -69,6 +69,7 @@ class Module:
     label: str = ""
     globals: dict[str, object] = field(default_factory=dict)
     count: int = 0
+    document: str = "r.document"
     terms: TermEmitter = field(init=False)
     nodes: NodeEmitter = field(init=False)
     templates: TemplateEmitter = field(init=False)

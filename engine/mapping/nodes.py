@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from engine.expression import Path, Reference
 from engine.mapping.assign import Assign
+from engine.mapping.defaults import Defaults, wrapped
 from engine.mapping.frames import Frame
 from engine.mapping.loops import everything
 from engine.mapping.module import Module
 from engine.mapping.objects import Objects
 from engine.mapping.reads import Reads
-from engine.mapping.shapes import Value, Want, united
+from engine.mapping.shapes import COUNTED, Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
@@ -26,6 +27,7 @@ class Nodes:
         self.module, self.reads, self.terms = module, reads, terms
         self.assign = Assign(module)
         self.objects = Objects(module, terms, self)
+        self.defaults = Defaults(module, self.assign)
 
     def fault(self, frame: Frame, node: YamlNode, text: str, suggestion: str = "", code: str = "M403") -> None:
         self.module.findings.add(code, frame.file, node, text, suggestion)
@@ -49,7 +51,7 @@ class Nodes:
         if value is None:
             return None
         if want.many and not value.many and not value.never:
-            return self.wrapped(value)
+            return wrapped(self.module, value)
         if value.many and not want.many:
             self.fault(
                 frame,
@@ -92,15 +94,6 @@ class Nodes:
     def plain(value: Value) -> str:
         """Code that gives the value, or its absence."""
         return f"({value.code} if {value.test} else {value.absent})" if value.test else value.code
-
-    def wrapped(self, value: Value) -> Value:
-        """One value as the list that the element takes."""
-        if value.fixed:
-            constant = [value.constant]
-            return replace(value, code=self.module.shared(constant), many=True, constant=constant)
-        if value.total:
-            return replace(value, code=f"[{value.code}]", many=True)
-        return replace(value, code=f"[{value.code}]", many=True, test=value.present)
 
     def list(self, node: YamlList, want: Want, frame: Frame, block: Block) -> Value | None:
         if not want.many:
@@ -236,10 +229,10 @@ class Nodes:
             self.objects.clauses.issue(issue, value.present, want, frame, block)
         default = node.get("$default")
         if default is not None and not from_rule.total:
-            value = self.default(default, value, want, frame, outside)
+            value = self.defaults.default(default, value, want, frame, outside)
         required = node.get("$required")
         if required is not None and value is not None and not value.total:
-            value = self.required(required, value, want, since, frame, outside)
+            value = self.defaults.required(required, value, want, since, frame, outside)
         return value
 
     def first(self, node: YamlNode | None, want: Want, frame: Frame, block: Block) -> Value | None:
@@ -251,7 +244,10 @@ class Nodes:
             return None
         variable = self.module.name("v")
         made: Value | None = None
+        absent = ""
         for item in node.items:
+            if absent:
+                block, absent = block.inside(absent), ""
             if made is not None and made.total:
                 self.fault(frame, item, "the alternative before this one always has a value", "put it last")
                 return None
@@ -268,31 +264,10 @@ class Nodes:
                 ensured = made.ensured and value.ensured
                 needs = united([made.needs, value.needs])
                 made = replace(made, shape=shape, total=value.total, ensured=ensured, needs=needs)
-            block = block.inside(f"if not ({made.named(variable).present}):") if not value.total else block
+            if not value.total:
+                absent = (
+                    f"if not {made.named(variable).present}:"
+                    if made.shape not in COUNTED
+                    else f"if {variable} is None:"
+                )
         return made or Value("''", "text")
-
-    def default(self, node: YamlNode, value: Value, want: Want, frame: Frame, block: Block) -> Value | None:
-        if not isinstance(node, YamlScalar):
-            self.fault(frame, node, "$default is a text", "write $default: unknown")
-            return None
-        text = node.text.lstrip("=").strip() if node.text.lstrip().startswith("=") else node.text
-        literal = Value(repr(text), "text", total=True, constant=text)
-        made = self.assign.to(literal, want.single, node, frame, block, len(self.module.seen))
-        if made is None:
-            return None
-        if want.many:
-            made = self.wrapped(made)
-        block.line(f"if not ({value.present}): {value.code} = {made.code}")
-        return replace(value, total=True, ensured=True, needs=None)
-
-    def required(
-        self, node: YamlNode, value: Value, want: Want, since: int, frame: Frame, block: Block
-    ) -> Value | None:
-        if not isinstance(node, YamlScalar) or node.text not in ("true", "false"):
-            self.fault(frame, node, "$required is true or false")
-            return None
-        if node.text == "false":
-            return value
-        rule = self.module.rule(frame.file, node, want.label)
-        block.line(f"if not ({value.present}): r.required({rule}, {self.module.places(since)})")
-        return replace(value, ensured=True, needs=None)

@@ -5,37 +5,22 @@ An object is there when one of its elements that can be absent is there; what is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
-from engine.expression import As
 from engine.mapping.branches import Branches
 from engine.mapping.clauses import Clauses
 from engine.mapping.content import Content
 from engine.mapping.demands import Demands
 from engine.mapping.elements import Elements
 from engine.mapping.frames import Frame
+from engine.mapping.instructions import Instructions
 from engine.mapping.module import Module
 from engine.mapping.shapes import Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.standards.fhir.r4 import Element, TypeDef
 from engine.yamlfile import YamlMap, YamlNode, YamlScalar
-
-OBJECT_KEYS = frozenset(
-    {
-        "$when",
-        "$let",
-        "$value",
-        "$switch",
-        "$cases",
-        "$choice",
-        "$if_empty",
-        "$issue",
-        "$extend",
-        "$ignore",
-        "$required",
-    }
-)
 
 
 class NodeValues(Protocol):
@@ -50,6 +35,7 @@ class Objects:
         self.clauses, self.demands = Clauses(module, terms), Demands(module)
         self.named = Elements(module, terms)
         self.branches = Branches(module, terms, self)
+        self.instructions = Instructions(module, terms, self)
 
     def fault(self, code: str, frame: Frame, node: YamlNode, text: str, suggestion: str = "") -> None:
         self.module.findings.add(code, frame.file, node, text, suggestion)
@@ -77,6 +63,13 @@ class Objects:
         if constants_only and not self.module.trace:
             constant = content.constants
             return Value(self.module.shared(constant), "object", want.type, total=True, constant=constant)
+        made = self.lone(node, content, definition, block)
+        if made is not None and when is None:
+            return made
+        if made is not None:
+            block.line(f"if {made.test}: {variable} = {made.code}")
+            start.line(f"{variable} = None")
+            return replace(made, code=variable, test="")
         block.line(f"{variable} = {{}}")
         block.add(content.maybe)
         self.demands.complete(content, definition, want, node, frame, block, variable, nested=True)
@@ -103,12 +96,31 @@ class Objects:
             sure=frozenset(content.sure),
             needs=needs,
         )
+        return self.demanded(value, node, want, frame, outside)
+
+    def demanded(self, value: Value, node: YamlMap, want: Want, frame: Frame, block: Block) -> Value:
+        """`$required` of an object."""
         required = node.get("$required")
-        if isinstance(required, YamlScalar) and required.text == "true" and not value.total:
-            rule = self.module.rule(frame.file, required, want.label)
-            outside.line(f"if not {variable}: r.required({rule}, ())")
-            return Value(variable, "object", want.type, ensured=True, sure=value.sure)
-        return value
+        if not isinstance(required, YamlScalar) or required.text != "true" or value.total:
+            return value
+        rule = self.module.rule(frame.file, required, want.label)
+        block.line(f"if not {value.code}: r.required({rule}, ())")
+        return Value(value.code, "object", want.type, ensured=True, sure=value.sure)
+
+    def lone(self, node: YamlMap, content: Content, definition: TypeDef, block: Block) -> Value | None:
+        """An object of one element and constants, written as it stands, where nothing is to be said of it."""
+        found = content.lone
+        stated = node.get("$issue") is not None or node.get("$required") is not None
+        if found is None or stated or self.module.trace or self.demands.open(content, definition):
+            return None
+        name, lines, value = found
+        block.add(lines)
+        made = [f"{name!r}: {value.code}"]
+        made += [f"{key!r}: {self.module.shared(constant)}" for key, constant in content.constants.items()]
+        code = "{" + ", ".join(made) + "}"
+        return Value(
+            code, "object", definition.name, sure=frozenset(content.sure), needs=value.needs, test=value.present
+        )
 
     def elements(self, node: YamlMap, want: Want, frame: Frame, block: Block, target: str) -> Content | None:
         """The elements of a body or branch, written into an object that is there already."""
@@ -136,7 +148,7 @@ class Objects:
         content = Content(block.buffer(), block.buffer())
         for key, child in node.entries:
             if key.text.startswith("$"):
-                self.instruction(key, child, node, definition, want, frame, content, target)
+                self.instructions.emit(key, child, node, definition, want, frame, content, target)
             else:
                 self.element(key, child, definition, want, frame, content, target)
         return content
@@ -189,6 +201,7 @@ class Objects:
             content.optional.add(key.text)
             if value.ensured:
                 content.ensured.add(key.text)
+            content.last = key.text, lines.copy(), value
             lines.line(f"if {value.present}: {put}")
             content.needs.append(value.needs)
             content.maybe.guarded(lines, value.needs)
@@ -209,82 +222,3 @@ class Objects:
             return ""
         rule = self.module.rule(frame.file, child, want.label)
         return f"; r.made({target}, {key.text!r}, {rule}, {self.module.places(since)})"
-
-    # instructions
-
-    def instruction(
-        self,
-        key: YamlScalar,
-        child: YamlNode,
-        node: YamlMap,
-        definition: TypeDef,
-        want: Want,
-        frame: Frame,
-        content: Content,
-        target: str,
-    ) -> None:
-        name = key.text
-        if name not in OBJECT_KEYS:
-            hint = self.module.findings.near(name, OBJECT_KEYS | {"$first", "$default", "$for_each"})
-            self.fault("M407", frame, key, f"'{name}' has no meaning in an object", hint)
-            content.failed = True
-        elif name == "$value":
-            self.joined(child, want, frame, content, target)
-        elif name == "$switch":
-            self.branches.switch(child, node.get("$cases"), want, frame, content, target, node.get("$if_empty"))
-        elif name == "$choice":
-            self.branches.choice(child, want, frame, content, target, node.get("$if_empty"))
-        elif name == "$extend" and isinstance(child, YamlScalar):
-            text = child.text.lstrip("= ").strip()
-            self.element(
-                YamlScalar("url", "plain", key.line, key.column),
-                self.module.findings.like(YamlScalar(f"= {text}", "plain", child.line, child.column), child),
-                definition, want, frame, content, target,
-            )  # fmt: skip
-        elif name == "$ignore" and isinstance(child, YamlMap):
-            for ignored, reason in child.entries:
-                if isinstance(reason, YamlScalar) and reason.text.strip():
-                    self.module.sources.ignore.setdefault(ignored.text, reason.text)
-                else:
-                    self.fault(
-                        "M111", frame, ignored, f"no reason for ignoring {ignored.text}", "say why nobody needs it"
-                    )
-        elif name == "$cases" and node.get("$switch") is None:
-            self.fault("M407", frame, key, "$cases without $switch", "write $switch: OBX-2 above it")
-        elif name == "$if_empty" and node.get("$switch") is None and node.get("$choice") is None:
-            self.fault("M407", frame, key, "$if_empty without $switch or $choice")
-
-    def joined(self, child: YamlNode, want: Want, frame: Frame, content: Content, target: str) -> None:
-        """`X as TYPE` whose elements join the object."""
-        expression = self.terms.parsed(child, frame.file)
-        if not isinstance(expression, As):
-            if expression is not None:
-                self.fault(
-                    "M405",
-                    frame,
-                    child,
-                    f"{want.label} is a {want.type}, and this is no 'as TYPE'",
-                    "write its elements, or X as TYPE",
-                )
-            content.failed = True
-            return
-        self.module.label = want.label
-        value = self.terms.value(expression, frame, content.maybe)
-        if value is None or value.shape != "object" or value.of != want.type or value.many:
-            if value is not None:
-                self.fault(
-                    "M405",
-                    frame,
-                    child,
-                    f"{want.label} is a {want.type}, and this gives {value.of or value.shape}",
-                    "use a type with that $target",
-                )
-            content.failed = True
-            return
-        content.maybe.line(f"if {value.code}: {target}.update({value.code})")
-        if self.module.trace:
-            content.maybe.line(f"r.joined({target}, {value.code})")
-        content.needs.append(value.needs)
-        content.branches = True
-        content.fixed = False
-        content.ensured |= value.sure

@@ -239,16 +239,14 @@ class Pipes:
                 needs=source.needs,
             )
         table_name = self.module.table(table.name, "code")
-        block.line(f"{variable} = ''")
-        then = block.inside(f"if {source.code}:")
         told = f"{self.at(frame)}, {self.module.spot(since)}"
         unknown = f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {told})"
         if table.silent:
-            then.line(f"{variable} = {table_name}.get({source.code}, '')")
-            then.line(f"if r.tables and not {variable}: {variable} = {unknown}")
+            block.line(f"{variable} = {table_name}.get({source.code}, '')")
+            block.line(f"if r.tables and not {variable} and {source.code}: {variable} = {unknown}")
         else:
-            then.line(f"{variable} = {table_name}.get({source.code})")
-            then.line(f"if {variable} is None: {variable} = {unknown}")
+            block.line(f"{variable} = {table_name}.get({source.code})")
+            block.line(f"if {variable} is None: {variable} = {source.code} and {unknown}")
         return Value(
             variable, "code", f"table {table.name}", total=source.total and gives, ensured=ensured, needs=source.needs
         )

@@ -29,6 +29,12 @@ class Raw:
     item: str = "''"
 
 
+def parted(raw: str, parts: tuple[int, ...], separators: str) -> str:
+    """Python test whether raw text can hold a part: one after the first is there only behind a separator."""
+    between = [separator for part, separator in zip(parts, separators, strict=False) if part > 1]
+    return f"{between[-1]} in {raw}" if between else raw
+
+
 class Raws:
     """Emits reads of raw text."""
 
@@ -104,7 +110,7 @@ class Raws:
             block.line(
                 f"{variable} = {field}.split(R) if {field} else []"
                 if empty
-                else f"{variable} = repetitions({field}) if {field} else ()"
+                else f"{variable} = repetitions({field}) if R in {field} else ({field},) if {field} else ()"
             )
         for number, function in zip(step.parts, ("part", "subpart"), strict=False):
             level = DEEPER[level]
@@ -116,7 +122,17 @@ class Raws:
         if many and not several:
             one, variable = variable, self.module.name("t")
             block.line(f"{variable} = [{one}] if {one} else []")
-        return Raw(variable, level, item, path, many, origin, None, step.parts, needs=frozenset({field}))
+        return Raw(
+            variable,
+            level,
+            item,
+            path,
+            many,
+            origin,
+            None,
+            step.parts,
+            needs=frozenset({parted(field, step.parts, "CS")}),
+        )
 
     def picked(
         self, pick: Pick, step: Step, item: str, field: str, variable: str, frame: Frame, block: Block, many: bool
@@ -163,7 +179,7 @@ class Raws:
                 item.width = max(item.width, number)
             level = DEEPER[level]
         suffix = "".join(f".{part}" for part in step.parts)
-        first = f"{item.parts}[{step.parts[0] - 1}]" if step.parts else item.var
+        first = parted(f"{item.parts}[{step.parts[0] - 1}]", step.parts[1:], "S") if step.parts else item.var
         if many:
             block.line(f"{variable} = [{code}] if {code} else []")
             code = variable

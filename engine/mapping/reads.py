@@ -8,7 +8,7 @@ from engine.expression import Path, Step
 from engine.mapping.frames import Frame
 from engine.mapping.lookups import segment
 from engine.mapping.loops import Loops
-from engine.mapping.raws import Raw
+from engine.mapping.raws import Raw, parted
 from engine.mapping.shapes import Seen, Value
 from engine.mapping.writer import Block
 
@@ -29,7 +29,7 @@ class Reads(Loops):
                 return None
             self.account(relative)
             self.see(relative)
-            return Value(self.once(relative.code, block, formatted), TEXT, needs=relative.needs)
+            return Value(self.once(self.leading(relative.code), block, formatted), TEXT, needs=relative.needs)
         raw = self.raw(path, frame, block)
         if raw is None:
             return None
@@ -77,14 +77,14 @@ class Reads(Loops):
             return None
         item, fields = segment(self.module, frame, step.name, step.field)
         code = f"{fields}[{step.field}]"
-        if (step.parts and step.parts[0] > 1) or len(step.parts) > 1:
+        if step.parts and step.parts[0] > 1:
             code = f"part({code}, {step.parts[0] - 1})"
-        if len(step.parts) > 1:
+        if len(step.parts) > 1 and step.parts[1] > 1:
             code = f"subpart({code}, {step.parts[1] - 1})"
         self.count(self.mark(step, False, step.parts or (1, 1)))
         self.module.seen.append(Seen(item, repr(self.suffix(step)), not self.module.counting))
         variable = self.once(code, block, formatted)
-        return Value(variable, TEXT, needs=frozenset({f"{fields}[{step.field}]"}))
+        return Value(variable, TEXT, needs=frozenset({parted(f"{fields}[{step.field}]", step.parts, "CS")}))
 
     def once(self, code: str, block: Block, formatted: bool) -> str:
         """The variable that holds the text of a raw part, read where it was not read before."""
@@ -96,9 +96,17 @@ class Reads(Loops):
             self.leaf(variable, block, formatted)
         return variable
 
+    @staticmethod
+    def leading(code: str) -> str:
+        """The first sub-component is what the text of a component is anyhow."""
+        return code[8:-4] if code.startswith("subpart(") and code.endswith(", 0)") else code
+
     def leaf(self, variable: str, block: Block, formatted: bool) -> None:
         """Text of a raw part, in place. A word of letters and digits is its own text."""
-        value = f"formatted({variable}, d)" if formatted else f"texts.get({variable}) or leaf({variable}, d)"
+        document = self.module.document
+        value = f"texts.get({variable}) or leaf({variable}, {document})"
+        if formatted:
+            value = f"formatted({variable}, {document})"
         block.line(f"if {variable} and not {variable}.isalnum(): {variable} = {value}")
 
     def texts(self, path: Path, frame: Frame, block: Block, formatted: bool = False) -> Value | None:
@@ -110,7 +118,7 @@ class Reads(Loops):
         self.see(raw)
         variable, one = self.module.name("l"), self.module.name("v")
         function = "formatted" if formatted else "leaf"
-        made = f"({one} if not {one} or {one}.isalnum() else {function}({one}, d))"
+        made = f"({one} if not {one} or {one}.isalnum() else {function}({one}, {self.module.document}))"
         if not formatted:
             block.line(f"{variable} = [{one} for {one} in [{made} for {one} in {raw.code}] if {one}]")
         else:

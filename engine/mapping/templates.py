@@ -55,7 +55,10 @@ class Templates:
         if raw.many:
             one, result = self.module.name("t"), self.module.name("o")
             call = f"{made.name}(r, {one}, {raw.segment or 'NOWHERE'}, {raw.path}{extra})"
-            block.line(f"{variable} = [{result} for {one} in {raw.code} if ({result} := {call})]")
+            block.line(f"{variable} = []")
+            each = block.inside(f"for {one} in {raw.code}:")
+            each.line(f"{result} = {call}")
+            each.line(f"if {result}: {variable}.append({result})")
         else:
             call = f"{made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})"
             block.line(f"{variable} = {call} if {raw.code} else {made.value.absent}")
@@ -148,7 +151,6 @@ class Templates:
         whole = node.get("$target")
         kept = isinstance(whole, YamlScalar) and whole.text in _KEPT
         keep = self.remembered(name, parameters, body) if kept else ""
-        body.line("d = r.document")
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
         for parameter, text in bindings:
@@ -166,6 +168,9 @@ class Templates:
             value = self.module.nodes.node(chosen, Want("", expression.type), frame, body)
         if value is None:
             return None
+        if value.test:
+            body.line(f"o = {value.code} if {value.test} else {value.absent}")
+            value = replace(value, code="o", test="")
         if keep:
             body.line(f"{keep} = {value.code}")
         body.line(f"return {value.code}")
@@ -261,9 +266,8 @@ class Templates:
         made = self.module.nodes.node(only, Want("Identifier", "Identifier"), frame, body)
         if made is None:
             return None
-        return Value(
-            f"(({made.code}.get('system', ''), {made.code}.get('value', '')) if {made.code} else ('', ''))", "text"
-        )
+        given = f"({made.code}.get('system', ''), {made.code}.get('value', ''))"
+        return Value(f"({given} if {made.present} else ('', ''))", "text")
 
 
 def _python(name: str) -> str:

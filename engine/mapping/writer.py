@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from engine.standards.fhir import Decimal
 
 _MOST_NEEDS = 4
-_LEAST_LINES = 4
+_LEAST_LINES = 3
 
 
 class Block:
@@ -43,6 +43,13 @@ class Block:
     def buffer(self) -> Block:
         """A block that is written now and added (or dropped) later; it knows what is known here."""
         return Block(self)
+
+    def copy(self) -> Block:
+        """The same lines, for another place."""
+        block = Block(self.outer)
+        block.known = dict(self.known)
+        block.parts = list(self.parts)
+        return block
 
     def guarded(self, block: Block, needs: frozenset[str] | None) -> None:
         """A buffer's content, under a test that there is anything for it where that is worth it."""

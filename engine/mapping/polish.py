@@ -1,0 +1,47 @@
+"""The last look at generated lines: tests that need not stand twice. What they do, and in which order, stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_TEST = re.compile(r"( *)if (\w+):(?: (.+))?")
+
+
+def polished(lines: Iterable[str]) -> list[str]:
+    """A statement under the same test as the block before it joins that block.
+
+    >>> polished(["if o:", "    o['url'] = 'x'", "if o: l.append(o)"])
+    ['if o:', "    o['url'] = 'x'", '    l.append(o)']
+    """
+    made: list[str] = []
+    opened: list[tuple[str, str]] = []
+    for line in lines:
+        depth = line[: len(line) - len(line.lstrip(" "))]
+        closed = [one for one in opened if len(one[0]) >= len(depth)]
+        opened = opened[: len(opened) - len(closed)]
+        found = _TEST.fullmatch(line)
+        if found is None:
+            made.append(line)
+            continue
+        _, name, statement = found.groups()
+        if statement is None:
+            opened.append((depth, name))
+            made.append(line)
+        elif closed and closed[0] == (depth, name) and _keeps(made, depth, name):
+            made.append(f"{depth}    {statement}")
+            opened.append((depth, name))
+        else:
+            made.append(line)
+    return made
+
+
+def _keeps(made: list[str], depth: str, name: str) -> bool:
+    """Whether the block just written leaves its own test as it was."""
+    changed = re.compile(rf"\b{name}\b[^=\[(]*=[^=]|\b(for|except|else|elif)\b")
+    for line in reversed(made):
+        if line.startswith(f"{depth}if {name}:"):
+            return True
+        if changed.search(line):
+            return False
+    return False
