@@ -18,7 +18,7 @@ from engine.mapping.groups import Group, read_groups
 from engine.mapping.marks import Mark
 from engine.mapping.module import Module
 from engine.mapping.nodes import Nodes
-from engine.mapping.polish import polished
+from engine.mapping.polish import polished, spared
 from engine.mapping.reads import Reads
 from engine.mapping.runtime import Rule, Run, dated, moment
 from engine.mapping.sources import Sources
@@ -100,7 +100,7 @@ def compile_sources(
 
 def _text(module: Module) -> str:
     """Functions first, since writing them may still make constants."""
-    body = polished(module.functions.text())
+    body = spared(polished(module.functions.text()))
     pads = module.padding()
     head = [
         f"# {module.sources.id}: generated, not to be edited. R, C, S separate repetitions, components, sub-components."

@@ -81,8 +81,9 @@ class Entries:
             self.register(self.plans[key], depth, every)
         run = self.module.functions.inside("def run(r):")
         run.line("m = r.message")
+        self.module.walks.emit(self.module.functions, run)
         for plan in self.ordered():
-            run.line(f"found_{plan.python} = find_{plan.python}(r, m)")
+            run.line(f"found_{plan.python} = find_{plan.python}(r, m{plan.walk})")
         for plan in self.plans.values():
             run.line(f"for x in found_{plan.python}: body_{plan.python}(r, m, *x)")
 
@@ -168,7 +169,7 @@ class Entries:
 
     def find(self, plan: Plan) -> None:
         self.module.marks.entry = plan.key
-        function = self.module.functions.inside(f"def find_{plan.python}(r, m):")
+        function = self.module.functions.inside(lambda: f"def find_{plan.python}(r, m{plan.walk}):")
         head = self.module.begun(function)
         function.line("found = []")
         frame: Frame = self.message(plan, function)
@@ -177,7 +178,9 @@ class Entries:
         if over is not None:
             path = self.terms.parsed(over, plan.file)
             self.module.label = plan.key
+            self.module.walking = True
             opened = self.reads.loop(everything(path), frame, function) if isinstance(path, Path) else None
+            self.module.walking = False
             if opened is None:
                 return
             block, frame = opened
@@ -228,8 +231,9 @@ class Entries:
         for loop in plan.loops:
             frame = Frame(
                 loop.kind, plan.file, loop.var, function.here(), frame, loop.name, loop.group, "", loop.level,
-                loop.segment, loop.path, loop.origin, None, "", 0, loop.loop, loop.position,
+                loop.segment, loop.path, loop.origin, None, "", 0, loop.loop, loop.position, walk=loop.walk,
             )  # fmt: skip
+        function.lines(frame.unpacked)
         node = plan.node.get("body")
         want = Want(plan.resource, plan.resource)
         if plan.resource not in self.module.r4.resources:

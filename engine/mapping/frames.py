@@ -11,6 +11,7 @@ from typing import Literal
 from engine.mapping.groups import Group
 from engine.mapping.marks import Mark
 from engine.mapping.shapes import Value
+from engine.mapping.walks import Walk
 from engine.mapping.writer import Block
 
 Level = Literal["repetition", "component", "sub"]
@@ -46,6 +47,7 @@ class Frame:
     position: str = ""
     variables: dict[str, Value] = field(default_factory=dict)
     found: dict[str, tuple[str, str]] = field(default_factory=dict)
+    walk: Walk | None = None
 
     def chain(self) -> list[Frame]:
         """Loops around here, the outermost first."""
@@ -56,6 +58,11 @@ class Frame:
                 frames.append(frame)
             frame = frame.outer
         return frames[::-1]
+
+    def unpacked(self) -> list[str]:
+        """Lines that unpack an item of the walk around here."""
+        around = [one.walk for one in self.chain() if one.walk is not None]
+        return around[-1].unpacked() if around else []
 
     def variable(self, name: str) -> Value | None:
         frame: Frame | None = self

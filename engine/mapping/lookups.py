@@ -44,10 +44,14 @@ def segment(module: Module, frame: Frame, name: str, field_number: int = 0) -> t
     assert at is not None
     code, home = segments(at, name)
     if name not in home.found:
+        nothing = module.constant(f"(missing({name!r}),)")
+        if home.walk is not None:
+            home.walk.wanted[name] = f"({code} or {nothing})[0]"
+            home.found[name] = home.walk.names(name)
+            return home.found[name]
         variable = f"s_{name}" if home.kind == "message" else module.name(f"s_{name}_")
         names = (variable, variable[2:])
         home.found[name] = names
-        nothing = module.constant(f"(missing({name!r}),)")
         home.head.line(f"{names[0]} = ({code} or {nothing})[0]")
         home.head.line(f"{names[1]} = {names[0]}.fields")
         home.head.line(f"if len({names[1]}) < L_{name}: {names[1]} += {pad}")

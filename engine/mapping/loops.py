@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.expression import Path, Pick, Step
 from engine.mapping.frames import Frame
+from engine.mapping.groups import Group
 from engine.mapping.lookups import fields_of, segment, segments
 from engine.mapping.marks import Mark
 from engine.mapping.raws import Raw, Raws
@@ -98,6 +99,8 @@ class Loops(Raws):
         if nearest is None or (nearest.kind == "group" and way[0].outer != nearest.name):
             self.fault(step.column, f"the group '{step.name}' does not lie inside here")
             return None
+        if nearest.kind == "message" and self.module.walking:
+            return self.walk(way, frame, block)
         at = frame
         for group in way:
             assert nearest is not None
@@ -106,6 +109,18 @@ class Loops(Raws):
             at = nearest = Frame(
                 "group", frame.file, variable, block.here(), at, group.name, group, loop=f"group {group.name}"
             )
+        return block, at
+
+    def walk(self, way: list[Group], frame: Frame, block: Block) -> tuple[Block, Frame]:
+        """The loop over instances that all entries of this group share."""
+        walk = self.module.walks.over(way)
+        block = block.inside(f"for {walk.item} in {walk.every}:")
+        at = frame
+        for group in way:
+            one = self.module.walks.found[group.name]
+            loop = f"group {group.name}"
+            at = Frame("group", frame.file, one.instance, block.here(), at, group.name, group, loop=loop, walk=one)
+        block.lines(at.unpacked)
         return block, at
 
     def segment_loop(self, step: Step, frame: Frame, block: Block, only: bool) -> tuple[Block, Frame] | None:

@@ -18,6 +18,7 @@ from engine.mapping.marks import Marks
 from engine.mapping.shapes import Seen, Value, Want
 from engine.mapping.sources import Sources
 from engine.mapping.tables import Table
+from engine.mapping.walks import Walks
 from engine.mapping.writer import Block, literal
 from engine.standards.fhir.r4 import R4
 from engine.yamlfile import YamlNode, YamlScalar
@@ -70,6 +71,8 @@ class Module:
     globals: dict[str, object] = field(default_factory=dict)
     count: int = 0
     document: str = "r.document"
+    walks: Walks = field(default_factory=Walks)
+    walking: bool = False
     terms: TermEmitter = field(init=False)
     nodes: NodeEmitter = field(init=False)
     templates: TemplateEmitter = field(init=False)

@@ -33,10 +33,19 @@ class Plan:
     def python(self) -> str:
         return "".join(letter if letter.isalnum() else "_" for letter in self.key)
 
+    @property
+    def walk(self) -> str:
+        """The list that `find` goes over, as an argument; "" where it goes over none."""
+        walks = [loop.walk for loop in self.loops if loop.walk is not None]
+        return f", {walks[-1].every}" if walks else ""
+
     def names(self) -> list[str]:
         """Python names that a body needs of the loops around it."""
         found: list[str] = []
         for loop in self.loops:
+            if loop.walk is not None:
+                found = [loop.walk.item]
+                continue
             if loop.kind == "text":
                 found.append(loop.segment)
             found.append(loop.var)

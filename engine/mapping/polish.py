@@ -1,10 +1,12 @@
-"""The last look at generated lines: tests that need not stand twice. What they do, and in which order, stays."""
+"""The last look at generated lines: tests that need not stand twice, names that nobody reads. What is done stays."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+_UNPACKED = re.compile(r" +(\w+) = i\d+\[\d+\]")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _TEST = re.compile(r"( *)if (\w+):(?: (.+))?")
 
 
@@ -34,6 +36,26 @@ def polished(lines: Iterable[str]) -> list[str]:
         else:
             made.append(line)
     return made
+
+
+def spared(lines: Iterable[str]) -> list[str]:
+    """Parts of an item get names only in functions that read them.
+
+    >>> spared(["def f(i1):", "    a = i1[0]", "    b = i1[1]", "    return b"])
+    ['def f(i1):', '    b = i1[1]', '    return b']
+    """
+    made: list[str] = []
+    read: set[str] = set()
+    for line in reversed(list(lines)):
+        found = _UNPACKED.fullmatch(line)
+        if found is not None and found[1] not in read:
+            continue
+        if line.startswith("def "):
+            read.clear()
+        else:
+            read.update(_NAME.findall(line))
+        made.append(line)
+    return made[::-1]
 
 
 def _keeps(made: list[str], depth: str, name: str) -> bool:

@@ -18,7 +18,7 @@ class Block:
         self.deeper = deeper
         self.guard: frozenset[str] = frozenset()
         self.known: dict[str, str] = {}
-        self.parts: list[str | Block | Callable[[], str]] = []
+        self.parts: list[str | Block | Callable[[], str | list[str]]] = []
 
     def line(self, text: str) -> None:
         self.parts.append(text)
@@ -27,8 +27,12 @@ class Block:
         """A line that is known only when everything is written; "" for none."""
         self.parts.append(line)
 
-    def inside(self, opening: str) -> Block:
-        """A deeper block under an opening line (`if x:`)."""
+    def lines(self, lines: Callable[[], list[str]]) -> None:
+        """Lines that are known only when everything is written."""
+        self.parts.append(lines)
+
+    def inside(self, opening: str | Callable[[], str]) -> Block:
+        """A deeper block under an opening line (`if x:`), which may be known late."""
         self.parts.append(opening)
         block = Block(self, deeper=True)
         self.parts.append(block)
@@ -96,8 +100,9 @@ class Block:
                     yield from part.text(depth + 1, there | part.guard if len(part.guard) == 1 else there)
                 else:
                     yield from part.text(depth + part.deeper, there)
-            elif line := part():
-                yield "    " * depth + line
+            elif late := part():
+                for line in [late] if isinstance(late, str) else late:
+                    yield "    " * depth + line
 
 
 def literal(value: object) -> str:
