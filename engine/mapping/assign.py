@@ -233,9 +233,9 @@ class Assign:
             block.line(f"{variable} = [{one} for {one} in [{made} for {one} in {value.code}] if {one}]")
         else:
             block.line(f"{variable} = {lookup}.get({value.code})")
-            silent = "r.tables and " if table.silent else ""
+            silent = " and r.tables" if table.silent else ""
             unknown = again.format(code=value.code)
-            block.line(f"if {silent}{variable} is None and {value.code}: {variable} = {unknown}")
+            block.line(f"if {variable} is None and {value.code}{silent}: {variable} = {unknown}")
         return replace(value, code=variable, shape="object", of=want.type)
 
     def codings(self, table: Table, value: Value, want: Want, node: YamlNode, frame: Frame) -> bool:

@@ -35,7 +35,13 @@ class Clauses:
         inner = Frame("names", frame.file, "", block.here(), frame)
         for name, child in node.entries:
             expression = self.terms.parsed(child, frame.file)
-            value = self.terms.value(expression, inner, block) if expression is not None else None
+            lines = block.buffer()
+            value = self.terms.value(expression, inner, lines) if expression is not None else None
+            if value is not None and value.needs and value.code.isidentifier() and lines.size > 2:
+                block.line(f"{value.code} = {value.absent}")
+                block.guarded(lines, value.needs)
+            else:
+                block.add(lines)
             if value is None:
                 value = Value("''", "text")
             elif value.code.isidentifier() or value.fixed or value.shape == "coding":

@@ -32,7 +32,7 @@ from engine.standards.fhir.shared import share
 from engine.standards.hl7v2 import paths, times
 from engine.standards.hl7v2.separators import Separators
 
-VERSION = "3"
+VERSION = "4"
 """Part of every mapping's revision: a change of what the compiler makes is a change of it."""
 
 _STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradictions": "error"}
@@ -118,6 +118,7 @@ def _globals() -> dict[str, object]:
         **{name: row.call for name, row in functions.FUNCTIONS.items()},
         "integer": functions.integer,
         "numeric": functions.numeric,
+        "numbers": functions.numbers,
         "BadValue": functions.BadValue,
         "BadTime": times.BadTime,
         "to_date": times.date,

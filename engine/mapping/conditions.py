@@ -13,7 +13,7 @@ from engine.expression import Expression, Path, Where
 from engine.expression.parser import parse
 from engine.mapping.findings import Findings
 from engine.mapping.frames import Frame
-from engine.mapping.functions import FUNCTIONS, numeric
+from engine.mapping.functions import FUNCTIONS, numbers, numeric
 from engine.mapping.module import Module
 from engine.mapping.reads import Reads
 from engine.mapping.shapes import Value
@@ -149,7 +149,12 @@ class _Compiler:
         pads = self.module.padding()
         text = "\n".join([*self.module.top.text(), *pads, *self.module.functions.text()])
         code = compile(text, "<condition>", "exec")
-        names = {**{row.name: row.call for row in FUNCTIONS.values()}, "numeric": numeric, "missing": paths.missing}
+        names = {
+            **{row.name: row.call for row in FUNCTIONS.values()},
+            "numeric": numeric,
+            "numbers": numbers,
+            "missing": paths.missing,
+        }
         bound: dict[Separators, Callable[[Er7Document, Er7Document, None], object]] = {}
 
         def run(document: Document) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.mapping.portions import Portion
 from engine.mapping.shapes import NOTHING, Value
 from engine.mapping.writer import Block
 
@@ -24,6 +25,8 @@ class Content:
     branches: bool = False
     needs: list[frozenset[str] | None] = field(default_factory=list)
     failed: bool = False
+    portion: Portion = field(default_factory=Portion)
+    grouped: bool = False
     last: tuple[str, Block, Value] | None = None
 
     @property

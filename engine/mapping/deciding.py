@@ -60,8 +60,7 @@ class Deciding(ABC):
 
     def holds(self, path: Path, frame: Frame, block: Block) -> str:
         """A field or component alone: there is anything in it, in whichever part, and it is not null."""
-        raw = self.reads.held(path, frame, block)
-        return "False" if raw is None else f"({raw} and ({raw}.isalnum() or has({raw})))"
+        return self.reads.held(path, frame, block) or "False"
 
     def both(self, left: Expression, right: Expression, word: str, frame: Frame, block: Block) -> str:
         """`and`, `or`: what the right side reads is read only when it matters."""

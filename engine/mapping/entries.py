@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.expression import Expression, Path, Reference
+from engine.mapping.bodies import Bodies
 from engine.mapping.frames import Frame
 from engine.mapping.identities import Identities
 from engine.mapping.loops import everything
@@ -15,7 +16,6 @@ from engine.mapping.module import Module
 from engine.mapping.nodes import Nodes
 from engine.mapping.plans import Plan
 from engine.mapping.reads import Reads
-from engine.mapping.shapes import Want
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
@@ -40,9 +40,10 @@ class Entries:
     """Emits all entries of a mapping."""
 
     def __init__(self, module: Module, reads: Reads, terms: Terms, templates: Templates, nodes: Nodes) -> None:
-        self.module, self.reads, self.terms, self.templates, self.nodes = module, reads, terms, templates, nodes
+        self.module, self.reads, self.terms = module, reads, terms
         self.plans: dict[str, Plan] = {}
         self.identities = Identities(module, terms, templates, self)
+        self.bodies = Bodies(module, nodes)
         self.wanted: dict[tuple[str, int, bool], None] = {}
 
     def fault(self, plan: Plan, node: YamlNode, text: str, suggestion: str = "", code: str = "M601") -> None:
@@ -76,7 +77,7 @@ class Entries:
         for plan in self.plans.values():
             self.find(plan)
         for plan in self.plans.values():
-            self.body(plan)
+            self.bodies.emit(plan)
         for key, depth, every in self.wanted:
             self.register(self.plans[key], depth, every)
         run = self.module.functions.inside("def run(r):")
@@ -85,7 +86,7 @@ class Entries:
         for plan in self.ordered():
             run.line(f"found_{plan.python} = find_{plan.python}(r, m{plan.walk})")
         for plan in self.plans.values():
-            run.line(f"for x in found_{plan.python}: body_{plan.python}(r, m, *x)")
+            run.line(f"if found_{plan.python}: body_{plan.python}(r, m, found_{plan.python})")
 
     def plan(self, plan: Plan) -> Plan:
         """The keys of an entry, checked."""
@@ -172,6 +173,7 @@ class Entries:
         function = self.module.functions.inside(lambda: f"def find_{plan.python}(r, m{plan.walk}):")
         head = self.module.begun(function)
         function.line("found = []")
+        before = function.here()
         frame: Frame = self.message(plan, function)
         block = function
         over = plan.node.get("for_each")
@@ -194,7 +196,7 @@ class Entries:
                 plan.parents |= set(_references(expression)) & set(self.plans)
                 block = block.inside(f"if {self.terms.condition(expression, frame, block)}:")
         del self.module.seen[since:]
-        self.identities.emit(plan, frame, block)
+        self.identities.emit(plan, frame, block, before)
         self.required(plan, function)
         function.line("return found")
         self.module.ended(head)
@@ -218,45 +220,6 @@ class Entries:
             plan.registration.line(f"{where}.made.setdefault({_all_of(name)}, []).append(n)")
         else:
             plan.registration.line(f"{where}.made.setdefault({name}, n)")
-
-    # pass two
-
-    def body(self, plan: Plan) -> None:
-        function = self.module.functions.inside(
-            f"def body_{plan.python}({', '.join(['r', 'm', 'n', *plan.parameters])}):"
-        )
-        self.module.marks.entry = plan.key
-        head = self.module.begun(function)
-        frame = self.message(plan, function)
-        for loop in plan.loops:
-            frame = Frame(
-                loop.kind, plan.file, loop.var, function.here(), frame, loop.name, loop.group, "", loop.level,
-                loop.segment, loop.path, loop.origin, None, "", 0, loop.loop, loop.position, walk=loop.walk,
-            )  # fmt: skip
-        function.lines(frame.unpacked)
-        node = plan.node.get("body")
-        want = Want(plan.resource, plan.resource)
-        if plan.resource not in self.module.r4.resources:
-            return
-        if isinstance(node, YamlScalar):
-            node = YamlMap(((YamlScalar("$value", "plain", node.line, node.column), node),), node.line, node.column)
-        if not isinstance(node, YamlMap):
-            self.fault(
-                plan,
-                node or plan.defined.name,
-                f"entry '{plan.key}' has no body",
-                "write body: with the elements below",
-            )
-            return
-        function.line("o = r.body(n)")
-        del self.module.seen[:]
-        content = self.nodes.objects.elements(node, want, frame, function, "o")
-        definition = self.module.r4.type(plan.resource)
-        if content is not None and definition is not None:
-            self.nodes.objects.demands.complete(content, definition, want, node, frame, function, "o", nested=False)
-        rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
-        function.line(f"if o is not r.entries[n].resource: r.put(n, o, {rule})")
-        self.module.ended(head, plan.parameters)
 
 
 def _all_of(name: str) -> str:

@@ -5,6 +5,7 @@ Lookup is lexical: the frame's own segments first, then outwards; a segment that
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,10 +60,11 @@ class Frame:
             frame = frame.outer
         return frames[::-1]
 
-    def unpacked(self) -> list[str]:
-        """Lines that unpack an item of the walk around here."""
+    def unpacked(self, given: Collection[str] = ()) -> list[str]:
+        """Lines that unpack an item of the walk around here, without what has been given already."""
         around = [one.walk for one in self.chain() if one.walk is not None]
-        return around[-1].unpacked() if around else []
+        lines = around[-1].unpacked() if around else []
+        return [line for line in lines if line.partition(" ")[0] not in given]
 
     def variable(self, name: str) -> Value | None:
         frame: Frame | None = self

@@ -26,6 +26,10 @@ class BadValue(ValueError):
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _USUAL = re.compile(r"(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+")
 """A number that is written as FHIR writes it."""
+_LONGEST_NUMBER = 12
+_MOST_NUMBERS = 4096
+numbers: dict[str, Decimal] = {}
+"""Short numbers that were usual, as the writer of JSON keeps them: a number alone is nobody's. Begun anew when full."""
 _COMPARATOR = re.compile(r"(<=|>=|<|>)\s*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _YES = {"Y": True, "YES": True, "J": True, "JA": True, "1": True, "TRUE": True, "T": True}
@@ -98,7 +102,7 @@ def join(texts: Iterable[str], between: str) -> str:
     >>> join(["A", "", "B"], "-")
     'A-B'
     """
-    return between.join([text for text in texts if text])
+    return between.join(filter(None, texts))
 
 
 def lines(texts: Iterable[str]) -> str:
@@ -120,7 +124,12 @@ def decimal(text: str) -> Decimal:
     engine.mapping.functions.BadValue: not a number
     """
     if _USUAL.fullmatch(text) is not None:
-        return Decimal(text)
+        made = Decimal(text)
+        if len(text) <= _LONGEST_NUMBER:
+            if len(numbers) >= _MOST_NUMBERS:
+                numbers.clear()
+            numbers[text] = made
+        return made
     if _NUMBER.fullmatch(text) is None:
         raise BadValue("map.not_a_number", "not a number")
     text = text.replace(",", ".").lstrip("+")
@@ -238,7 +247,10 @@ def url(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A row: what it takes and gives. `takes`: text, raw, formatted or many; `fails` when it may raise BadValue."""
+    """A row: what it takes and gives. `takes`: text, raw, formatted or many; `fails` when it may raise BadValue.
+
+    `inline`: Python of the same without the call, of the usual case at least, where that is short.
+    """
 
     name: str
     call: Callable[..., object]
@@ -248,23 +260,30 @@ class Function:
     many: bool = False
     fails: bool = False
     total: bool = True
+    inline: str = ""
+
+    def code(self, arguments: list[str]) -> str:
+        """Python that calls it."""
+        if self.inline:
+            return f"({self.inline.format(*arguments)})"
+        return f"{self.name}({', '.join(arguments)})"
 
 
 FUNCTIONS: dict[str, Function] = {
     row.name: row
     for row in (
-        Function("prefix", prefix, "text", arguments=1),
+        Function("prefix", prefix, "text", arguments=1, inline="{1} + {0}"),
         Function("ensure", ensure, "text", arguments=1),
-        Function("suffix", suffix, "text", arguments=1),
-        Function("lower", lower, "text"),
-        Function("upper", upper, "text"),
-        Function("trim", trim, "text"),
+        Function("suffix", suffix, "text", arguments=1, inline="{0} + {1}"),
+        Function("lower", lower, "text", inline="{0}.lower()"),
+        Function("upper", upper, "text", inline="{0}.upper()"),
+        Function("trim", trim, "text", inline="{0}.strip()"),
         Function("words", words, "text", many=True),
         Function("lines", lines, "text", takes="formatted"),
         Function("join", join, "text", takes="many", arguments=1),
-        Function("decimal", decimal, "decimal", fails=True),
-        Function("number", number, "decimal", fails=True),
-        Function("comparator", comparator, "code", total=False),
+        Function("decimal", decimal, "decimal", fails=True, inline="numbers.get({0}) or decimal({0})"),
+        Function("number", number, "decimal", fails=True, inline="numbers.get({0}) or number({0})"),
+        Function("comparator", comparator, "code", total=False, inline="comparator({0}) if {0}[:1] in '<>' else ''"),
         Function("integer", integer, "integer", fails=True),
         Function("unsignedInt", unsigned, "unsignedInt", fails=True),
         Function("positiveInt", positive, "positiveInt", fails=True),

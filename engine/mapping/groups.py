@@ -75,27 +75,27 @@ def grouped(document: Er7Document, message: Group) -> Scope:
     """The message as a scope with its groups inside. `message` has the outermost groups in its `inner`."""
     if not message.inner:
         return Scope(document.named, _NONE)
-    outer = Scope({}, {})
-    opened: list[tuple[Group, Scope]] = [(message, outer)]
+    outer = scope = Scope({}, {})
+    group = message
+    around: list[tuple[Group, Scope]] = []
     for segment in document.segments:
         name = segment.name
         while True:
-            group, scope = opened[-1]
             what, child = group.moves.get(name) or group.move(name)
             if what == _STAYS or (
                 what == _OWN and name not in scope.named and group.one_each and group.one_each.isdisjoint(scope.named)
             ):
                 break
-            opened.pop()
+            group, scope = around.pop()
         while child is not None:
-            group, instance = child, Scope({}, {} if child.inner else _NONE)
+            instance = Scope({}, {} if child.inner else _NONE)
             instances = scope.inner.get(child.name)
             if instances is None:
                 scope.inner[child.name] = [instance]
             else:
                 instances.append(instance)
-            opened.append((child, instance))
-            scope = instance
+            around.append((group, scope))
+            group, scope = child, instance
             child = group.starting(name) if group.inner else None
         same = scope.named.get(name)
         if same is None:

@@ -8,10 +8,11 @@ from engine.expression import As, Call, Else, Expression, Reference
 from engine.mapping.frames import Frame
 from engine.mapping.module import Module
 from engine.mapping.plans import Plan
+from engine.mapping.raws import Raw
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
-from engine.yamlfile import YamlList
+from engine.yamlfile import YamlList, YamlNode
 
 
 class Plans(Protocol):
@@ -31,8 +32,8 @@ class Identities:
     def fault(self, plan: Plan, text: str, suggestion: str = "") -> None:
         self.module.findings.add("M601", plan.file, plan.defined.name, text, suggestion)
 
-    def emit(self, plan: Plan, frame: Frame, block: Block) -> None:
-        """The first identity that has a value, and the instance it makes."""
+    def emit(self, plan: Plan, frame: Frame, block: Block, before: Block) -> None:
+        """The first identity that has a value, and the instance it makes. `before`: what stands before the loop."""
         stated = plan.node.get("identity")
         choices = stated.items if isinstance(stated, YamlList) else (stated,) if stated is not None else ()
         if not choices:
@@ -42,23 +43,17 @@ class Identities:
                 "write identity: PID-3 as CX, or derived(->patient, ...)",
             )
             return
-        system, value, derived = self.module.name("system"), self.module.name("value"), self.module.name("derived")
         since = len(self.module.seen)
-        at = block
-        if len(choices) > 1:
-            block.line(f"{system}, {value}, {derived} = '', '', False")
-        for position, choice in enumerate(choices):
-            if position:
-                at = at.inside(f"if not {value}:")
-            expression = self.terms.parsed(choice, plan.file)
-            if expression is None:
-                continue
-            self.module.label = f"{plan.key}.identity"
-            found = self.one(plan, expression, frame, at)
-            if found is not None and len(choices) > 1:
-                at.line(f"if {found[1]}: {system}, {value}, {derived} = {', '.join(found)}")
-            elif found is not None:
-                system, value, derived = found
+        self.module.label = f"{plan.key}.identity"
+        repeated = self.repeated(plan, choices)
+        raw = self.terms.raw(repeated.source, frame, block) if repeated is not None else None
+        outside = block
+        if raw is not None:
+            before.line("known = {}")
+            block.line(f"n = known.get({raw.code})")
+            block = block.inside("if n is None:")
+            block.line("told = len(r.issues)")
+        system, value, derived = self.chosen(plan, choices, frame, block, raw)
         then = block.inside(f"if {value}:")
         verb = "OWN" if plan.verb == "own" else "MENTION"
         if derived == "False":
@@ -66,19 +61,53 @@ class Identities:
         elif derived != "True":
             then.line(f"if not {derived} and not {system}: {system} = r.namespace")
         then.line(f"n = r.enter({plan.key!r}, {plan.resource!r}, {verb}, {system}, {value}, {derived})")
-        plan.registration = then.here()
-        plan.parameters = plan.names()
-        then.line(f"found.append((n, {''.join(f'{one}, ' for one in plan.parameters)}))")
         level = "error" if plan.unidentified == "error" else "note"
         rule = self.module.rule(plan.file, plan.defined.name, f"{plan.resource} '{plan.key}'")
         block.inside("else:").line(f"r.unidentified({plan.key!r}, {level!r}, {rule}, {self.module.places(since)})")
+        if raw is not None:
+            then.line(f"if told == len(r.issues): known[{raw.code}] = n")
+            then = outside.inside("if n is not None:")
+        plan.registration = then.here()
+        plan.parameters = plan.names()
+        then.line(f"found.append((n, {''.join(f'{one}, ' for one in plan.parameters)}))")
 
-    def one(self, plan: Plan, expression: Expression, frame: Frame, block: Block) -> tuple[str, str, str] | None:
+    def repeated(self, plan: Plan, choices: tuple[YamlNode, ...]) -> As | None:
+        """The one identity of what is mentioned in many places: the same text there is the same instance."""
+        often = any(loop.walk is not None and loop.walk.outer for loop in plan.loops)
+        expression = self.terms.parsed(choices[0], plan.file) if often and len(choices) == 1 else None
+        if plan.verb != "mention" or not isinstance(expression, As) or expression.bindings:
+            return None
+        return expression
+
+    def chosen(
+        self, plan: Plan, choices: tuple[YamlNode, ...], frame: Frame, block: Block, raw: Raw | None
+    ) -> tuple[str, str, str]:
+        """Python names of system, value and whether it is derived, of the first alternative that has a value."""
+        system, value, derived = self.module.name("system"), self.module.name("value"), self.module.name("derived")
+        if len(choices) > 1:
+            block.line(f"{system}, {value}, {derived} = '', '', False")
+        for position, choice in enumerate(choices):
+            if position:
+                block = block.inside(f"if not {value}:")
+            expression = self.terms.parsed(choice, plan.file)
+            if expression is None:
+                continue
+            self.module.label = f"{plan.key}.identity"
+            found = self.one(plan, expression, frame, block, raw)
+            if found is not None and len(choices) > 1:
+                block.line(f"if {found[1]}: {system}, {value}, {derived} = {', '.join(found)}")
+            elif found is not None:
+                return found
+        return system, value, derived
+
+    def one(
+        self, plan: Plan, expression: Expression, frame: Frame, block: Block, raw: Raw | None
+    ) -> tuple[str, str, str] | None:
         """System, value and whether it is derived, of one alternative."""
         if isinstance(expression, Call) and expression.name == "derived":
             return self.derived(plan, expression, frame, block)
         if isinstance(expression, As):
-            found = self.templates.identity(expression, frame, block)
+            found = self.templates.identity(expression, frame, block, raw)
             return None if found is None else (*found, "False")
         hint = "write X as CX, or derived(->patient, AL1-3.1)"
         if isinstance(expression, Else):
@@ -117,7 +146,6 @@ class Identities:
         variable = self.module.name("value")
         listed = "(" + "".join(f"{part}, " for part in parts) + ")"
         owner = self.entries.lookup(parent, frame, False)
-        block.line(f"{variable} = r.derive({owner}, {listed}, {' or '.join(stated) or 'True'})")
-        if repeats:
-            block.line(f"{variable} = r.repeat({variable})")
+        made = "r.repeat" if repeats else "r.derive"
+        block.line(f"{variable} = {made}({owner}, {listed}, {' or '.join(stated) or 'True'})")
         return "''", variable, "True"

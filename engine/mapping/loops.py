@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.expression import Path, Pick, Step
+from engine.expression import And, Compare, Expression, In, Literal, Path, Pick, Step
 from engine.mapping.frames import Frame
 from engine.mapping.groups import Group
 from engine.mapping.lookups import fields_of, segment, segments
@@ -69,6 +69,10 @@ class Loops(Raws):
 
     def loop(self, path: Path, frame: Frame, block: Block) -> tuple[Block, Frame] | None:
         """Open a loop over what a path names: groups, segments, repetitions. Returns its inside and its frame."""
+        last = self.absolute(path.steps[-1], frame)
+        wanted = _wanted(last) if last.name not in self.module.groups else None
+        if wanted is not None:
+            block = block.inside(f"if r.any_of({last.name!r}, {wanted[0]}, {wanted[1]}):")
         after_group = False
         for step in path.steps:
             step = self.absolute(step, frame)
@@ -170,6 +174,24 @@ class Loops(Raws):
             "text", frame.file, variable, block.here(), frame, segment=item, path=raw.path, origin=raw.origin, loop=loop
         )
         return block, at
+
+
+def _wanted(step: Step) -> tuple[int, str] | None:
+    """Field and texts that a segment is chosen by, as in `OBX[.2 = 'ED']`: without any of them there is nothing."""
+    test = step.pick.condition if step.pick is not None and not step.field else None
+    while isinstance(test, And):
+        test = test.left
+    if isinstance(test, Compare) and test.equal and isinstance(test.right, Literal):
+        item: Expression = test.left
+        values: tuple[str, ...] = (test.right.text,)
+    elif isinstance(test, In) and not test.negated:
+        item, values = test.item, test.values
+    else:
+        return None
+    if not isinstance(item, Path) or len(item.steps) != 1 or item.steps[0].name or not all(values):
+        return None
+    one = item.steps[0]
+    return (one.parts[0], f"{{{', '.join(map(repr, values))}}}") if len(one.parts) == 1 and one.pick is None else None
 
 
 def _written(pick: Pick | None) -> str:

@@ -149,9 +149,10 @@ class Module:
         self.loose = {}
         return function.here()
 
-    def ended(self, head: Block, given: Iterable[str] = ()) -> None:
+    def ended(self, head: Block, given: Iterable[str] = (), among: str | None = None) -> None:
+        """Write them; with `among`, those that stand in these lines."""
         for name in self.loose:
-            if name not in given:
+            if name not in given and (among is None or name in among):
                 head.line(f"{name} = {'NOWHERE' if name[0] == 's' else repr('')}")
 
     def places(self, since: int) -> str:

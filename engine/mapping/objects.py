@@ -16,6 +16,7 @@ from engine.mapping.elements import Elements
 from engine.mapping.frames import Frame
 from engine.mapping.instructions import Instructions
 from engine.mapping.module import Module
+from engine.mapping.portions import Portion, Portions
 from engine.mapping.shapes import Value, Want, united
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
@@ -34,6 +35,7 @@ class Objects:
         self.module, self.terms, self.nodes = module, terms, nodes
         self.clauses, self.demands = Clauses(module, terms), Demands(module)
         self.named = Elements(module, terms)
+        self.portions = Portions(module)
         self.branches = Branches(module, terms, self)
         self.instructions = Instructions(module, terms, self)
 
@@ -122,8 +124,13 @@ class Objects:
             code, "object", definition.name, sure=frozenset(content.sure), needs=value.needs, test=value.present
         )
 
-    def elements(self, node: YamlMap, want: Want, frame: Frame, block: Block, target: str) -> Content | None:
-        """The elements of a body or branch, written into an object that is there already."""
+    def elements(
+        self, node: YamlMap, want: Want, frame: Frame, block: Block, target: str, grouped: bool = False
+    ) -> Content | None:
+        """The elements of a body or branch, written into an object that is there already.
+
+        `grouped`: of a body that is made for one instance of a group after the other.
+        """
         definition = self.module.r4.type(want.type)
         if definition is None:
             return None
@@ -134,7 +141,7 @@ class Objects:
             if test is None:
                 return None
             block = block.inside(f"if {test}:")
-        content = self.content(node, definition, want, frame, block, target)
+        content = self.content(node, definition, want, frame, block, target, grouped and when is None)
         block.add(content.maybe)
         block.add(content.always)
         issue = node.get("$issue")
@@ -143,15 +150,30 @@ class Objects:
         return None if content.failed else content
 
     def content(
-        self, node: YamlMap, definition: TypeDef, want: Want, frame: Frame, block: Block, target: str
+        self,
+        node: YamlMap,
+        definition: TypeDef,
+        want: Want,
+        frame: Frame,
+        block: Block,
+        target: str,
+        grouped: bool = False,
     ) -> Content:
-        content = Content(block.buffer(), block.buffer())
+        content = Content(block.buffer(), block.buffer(), grouped=grouped)
         for key, child in node.entries:
             if key.text.startswith("$"):
+                self.flush(content, frame, target)
                 self.instructions.emit(key, child, node, definition, want, frame, content, target)
             else:
                 self.element(key, child, definition, want, frame, content, target)
+        self.flush(content, frame, target)
         return content
+
+    def flush(self, content: Content, frame: Frame, target: str) -> None:
+        """The portion before an element that is none of it."""
+        alone = len(content.optional) == 1
+        self.portions.flush(content.portion, frame, content.maybe, target, alone)
+        content.portion = Portion()
 
     def element(
         self,
@@ -171,7 +193,11 @@ class Objects:
         if element.choice and not self.alone(element, key, frame, content):
             return
         inner = Want(element.type, f"{want.label}.{key.text}", element.many, element)
-        lines = content.maybe.buffer()
+        kind, fields = self.portions.kind(child, inner, frame, content.grouped)
+        if kind != content.portion.kind:
+            self.flush(content, frame, target)
+        # What is made elsewhere knows nothing of what was read here.
+        lines = Block() if kind else content.maybe.buffer()
         since = len(self.module.seen)
         if want.type == "Reference" and key.text == "reference" and self.named.linked(child, target, frame, lines):
             content.optional.add("reference")
@@ -202,9 +228,12 @@ class Objects:
             if value.ensured:
                 content.ensured.add(key.text)
             content.last = key.text, lines.copy(), value
-            lines.line(f"if {value.present}: {put}")
             content.needs.append(value.needs)
-            content.maybe.guarded(lines, value.needs)
+            if kind:
+                content.portion.add(kind, fields, (lines, key.text, value))
+            else:
+                lines.line(f"if {value.present}: {put}")
+                content.maybe.guarded(lines, value.needs)
 
     def alone(self, element: Element, key: YamlScalar, frame: Frame, content: Content) -> bool:
         """No other element of the same choice stands beside it."""

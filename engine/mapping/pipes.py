@@ -174,7 +174,7 @@ class Pipes:
             return self.timed(pipe.function, source, variable, since, frame, block)
         assert function is not None
         result = Value(variable, function.gives, many=function.many, needs=source.needs)
-        call = f"{function.name}({', '.join([source.code, *arguments])})"
+        call = function.code([source.code, *arguments])
         if source.total and not function.fails:
             block.line(f"{variable} = {call}")
             return Value(variable, function.gives, many=function.many, total=function.total and not function.many)
@@ -243,7 +243,7 @@ class Pipes:
         unknown = f"r.unknown({self.module.table(table.name, 'table')}, {source.code}, {told})"
         if table.silent:
             block.line(f"{variable} = {table_name}.get({source.code}, '')")
-            block.line(f"if r.tables and not {variable} and {source.code}: {variable} = {unknown}")
+            block.line(f"if not {variable} and {source.code} and r.tables: {variable} = {unknown}")
         else:
             block.line(f"{variable} = {table_name}.get({source.code})")
             block.line(f"if {variable} is None: {variable} = {source.code} and {unknown}")

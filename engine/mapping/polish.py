@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_UNPACKED = re.compile(r" +(\w+) = i\d+\[\d+\]")
+_UNPACKED = re.compile(r" +(\w+) = item\d+\[\d+\]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _TEST = re.compile(r"( *)if (\w+):(?: (.+))?")
 
@@ -41,8 +41,8 @@ def polished(lines: Iterable[str]) -> list[str]:
 def spared(lines: Iterable[str]) -> list[str]:
     """Parts of an item get names only in functions that read them.
 
-    >>> spared(["def f(i1):", "    a = i1[0]", "    b = i1[1]", "    return b"])
-    ['def f(i1):', '    b = i1[1]', '    return b']
+    >>> spared(["def f(item1):", "    a = item1[0]", "    b = item1[1]", "    return b"])
+    ['def f(item1):', '    b = item1[1]', '    return b']
     """
     made: list[str] = []
     read: set[str] = set()

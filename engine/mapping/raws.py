@@ -185,7 +185,7 @@ class Raws:
             code = variable
         return Raw(
             code, level, item.segment, item.path_code(suffix), many, item.origin, item.template, step.parts,
-            needs=frozenset({first}), item=item.var,
+            needs=frozenset({first}) if step.parts or item.template is None else None, item=item.var,
         )  # fmt: skip
 
     def split(self, item: Frame) -> str:

@@ -39,7 +39,7 @@ class Reads(Loops):
         return Value(raw.code, TEXT, needs=raw.needs)
 
     def held(self, path: Path, frame: Frame, block: Block) -> str | None:
-        """Python code of the raw text of a field (all repetitions) or part, to see whether it holds anything."""
+        """Python test whether a field (all repetitions) or a part of it holds anything, in whichever part."""
         step = self.absolute(path.steps[0], frame)
         if not step.name:
             raw = self.relative(step, frame, block, False)
@@ -54,15 +54,23 @@ class Reads(Loops):
             item, fields = segment(self.module, frame, step.name, step.field)
             self.count(self.mark(step, False, step.parts or (1, 1)))
             self.module.seen.append(Seen(item, repr(self.suffix(step)), not self.module.counting))
-            code = self.parts_of(f"{fields}[{step.field}]", step.parts)
+            code = f"{fields}[{step.field}]"
+            if step.parts == (1,):
+                # Most fields begin with their first component.
+                return f"({code}[:1].isalnum() or has(part({code}, 0)))"
+            code = self.parts_of(code, step.parts)
         if code.endswith("]"):
-            return code
+            return self.holding(code)
         key = f"{code} raw"
         variable = block.value_of(key)
         if variable is None:
             variable = block.known[key] = self.module.name("t")
             block.line(f"{variable} = {code}")
-        return variable
+        return self.holding(variable)
+
+    @staticmethod
+    def holding(raw: str) -> str:
+        return f"({raw} and ({raw}[:1].isalnum() or has({raw})))"
 
     @staticmethod
     def parts_of(code: str, parts: tuple[int, ...]) -> str:

@@ -65,10 +65,10 @@ class Run:
     repeats: dict[str, int] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     roots: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    words: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     nameless: set[str] = field(default_factory=set)
     tables: bool = False
     sender: object = None
-    tracing: bool = False
     offset: str = ""
     namespace: str = ""
 
@@ -165,32 +165,43 @@ class Run:
 
     def front(self, number: int) -> str:
         """What identities derived from an entry begin with."""
-        found = self.fronts.get(number)
-        if found is None:
-            owner = self.entries[number]
-            parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value)
-            found = self.fronts[number] = _parted(parts)
+        owner = self.entries[number]
+        parts = (owner.resource["resourceType"], owner.identity.system, owner.identity.value)
+        found = self.fronts[number] = _parted(parts)
         return found
 
     def qualified(self, owner: str) -> str:
         """The system of an owner that only this sender knows by that name."""
         return f"{self.namespace}:{quote(owner, safe='@._~-')}"
 
-    def derive(self, parent: int | None, parts: tuple[str, ...], stated: bool) -> str:
+    def derive(self, parent: int | None, parts: tuple[str, ...], stated: str | bool) -> str:
         """Value of a derived identity; "" without parent or without any part from the message."""
         if parent is None or not stated:
             return ""
         made = "|".join(parts)
         if made.count("|") != len(parts) - 1 or "\\" in made:
             made = _parted(parts)
-        return f"{self.front(parent)}|{made}"
+        return f"{self.fronts.get(parent) or self.front(parent)}|{made}"
 
-    def repeat(self, value: str) -> str:
-        """A derived identity told apart from the same one earlier in the message: `...#2`."""
-        if not value:
+    def repeat(self, parent: int | None, parts: tuple[str, ...], stated: str | bool) -> str:
+        """The same, told apart from the same one earlier in the message: `...#2`. In one call: every result has one."""
+        if parent is None or not stated:
             return ""
+        made = "|".join(parts)
+        if made.count("|") != len(parts) - 1 or "\\" in made:
+            made = _parted(parts)
+        value = f"{self.fronts.get(parent) or self.front(parent)}|{made}"
         number = self.repeats[value] = self.repeats.get(value, 0) + 1
         return f"{value}#{number}" if number > 1 else value
+
+    def any_of(self, name: str, number: int, texts: set[str]) -> bool:
+        """Whether a segment of this name may have one of these texts in a field. What is escaped or in parts may."""
+        found = self.words.get((name, number))
+        if found is None:
+            all = [one.fields for one in self.document.named.get(name, ())]
+            found = self.words[name, number] = {fields[number] for fields in all if len(fields) > number}
+            found.discard("")
+        return not found.isdisjoint(texts) or not "".join(found).isalnum()
 
     def enter(self, key: str, type: str, verb: Verb, system: str, value: str, derived: bool) -> int:
         """The number of the entry with this identity; a new one, or the one that was there."""
@@ -199,17 +210,16 @@ class Run:
         number = len(entries)
         known = self.index.setdefault((type, system, value), number)
         if known == number:
-            entries.append(Entry(key, {"resourceType": type}, verb, Identity(system, value, derived)))
+            entries.append(Entry(key, {"resourceType": type}, verb, _tuple(Identity, (system, value, derived))))
         elif verb is Verb.OWN:
             entries[known].verb = verb
         return known
 
     def body(self, number: int) -> Resource:
-        """Where the elements of an entry go: its resource, or a new one where another rule has filled it."""
+        """Traced run only: where the elements of an entry go; a new resource where another rule has filled its own."""
         resource = self.entries[number].resource
         body = resource if len(resource) == 1 else {}
-        if self.tracing:
-            self.roots.append((body, number))
+        self.roots.append((body, number))
         return body
 
     def put(self, number: int, body: Resource, rule: Rule) -> None:
@@ -244,6 +254,9 @@ class Run:
         if part:
             self.trace += [Made(owner, one.element, one.rule, one.places) for one in self.trace if one.owner is part]
 
+
+_tuple = tuple.__new__
+"""Makes a named tuple without the call in between: each resource has an identity."""
 
 _NOTES = {
     times.FILLED: "seconds were not stated; filled with zeros",

@@ -74,7 +74,6 @@ class Er7Mapping:
             paths.bound(document.separators),
             tables=bool(context.tables),
             sender=object() if context.tables else (context.namespace, document.offset, context.time_zone),
-            tracing=program is self._traced,
             offset=document.offset,
             namespace=context.namespace or "urn:x-budstikke:unknown",
         )

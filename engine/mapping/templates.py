@@ -8,15 +8,14 @@ from engine.expression import As, Literal, Variable
 from engine.mapping.frames import Frame, Level
 from engine.mapping.module import Module
 from engine.mapping.parameters import parameters as parameters_of
+from engine.mapping.raws import Raw
+from engine.mapping.reach import KEPT, Field, owners_of
 from engine.mapping.reads import Reads
 from engine.mapping.shapes import Value, Want
 from engine.mapping.sources import Defined
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
-
-_KEPT = frozenset({"CodeableConcept", "Coding", "Quantity", "Organization", "Practitioner", "Location"})
-"""What comes again from message to message and says nothing of a patient: codes, units, owners, staff, places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,12 @@ class Made:
     name: str
     value: Value
     reads: frozenset[tuple[int, int]]
+    kept: bool = False
+
+    def call(self, raw: str, segment: str, path: str, extra: str) -> str:
+        """Python of its value; of a kept one the look for it, without a call."""
+        made = f"{self.name}(r, {raw}, {segment}, {path}{extra})"
+        return f"(M_{self.name}.get(({raw}, r.sender{extra})) or {made})" if self.kept else made
 
 
 class Templates:
@@ -35,6 +40,7 @@ class Templates:
         self.module, self.reads, self.terms = module, reads, terms
         self.made: dict[tuple[object, ...], Made | None] = {}
         self.open: list[str] = []
+        self.owners: frozenset[Field] | None = None
 
     def fault(self, column: int, text: str, suggestion: str = "") -> None:
         self.module.fault("M504", column, text, suggestion)
@@ -46,7 +52,7 @@ class Templates:
         if raw is None:
             return None
         extra = self.extras(expression, frame)
-        made = None if extra is None else self.function(expression, raw.level, False)
+        made = None if extra is None else self.function(expression, raw.level, False, self.of_owners(raw))
         if made is None or extra is None:
             return None
         self.reads.account(raw, tuple(made.reads))
@@ -54,21 +60,23 @@ class Templates:
         variable = self.module.name("l" if raw.many else "v")
         if raw.many:
             one, result = self.module.name("t"), self.module.name("o")
-            call = f"{made.name}(r, {one}, {raw.segment or 'NOWHERE'}, {raw.path}{extra})"
+            call = made.call(one, raw.segment or "NOWHERE", raw.path, extra)
             block.line(f"{variable} = []")
             each = block.inside(f"for {one} in {raw.code}:")
             each.line(f"{result} = {call}")
             each.line(f"if {result}: {variable}.append({result})")
         else:
-            call = f"{made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})"
-            block.line(f"{variable} = {call} if {raw.code} else {made.value.absent}")
+            call = made.call(raw.code, raw.segment, raw.path, extra)
+            # A template is not called on nothing, and need not ask whether it was.
+            own = raw.template is not None and raw.code == "t"
+            block.line(f"{variable} = {call}" if own else f"{variable} = {call} if {raw.code} else {made.value.absent}")
         value = made.value
         return Value(variable, value.shape, value.of, many=raw.many, sure=value.sure, needs=raw.needs)
 
-    def identity(self, expression: As, frame: Frame, block: Block) -> tuple[str, str] | None:
+    def identity(self, expression: As, frame: Frame, block: Block, raw: Raw | None = None) -> tuple[str, str] | None:
         """Python names of system and value of the Identifier that the template makes."""
         expression = self.resolved(expression, frame)
-        raw = self.terms.raw(expression.source, frame, block)
+        raw = raw or self.terms.raw(expression.source, frame, block)
         extra = self.extras(expression, frame) if raw is not None else None
         made = None if raw is None or extra is None else self.function(expression, raw.level, True)
         if raw is None or made is None or extra is None:
@@ -77,8 +85,15 @@ class Templates:
         self.reads.see(raw)
         system, value = self.module.name("system"), self.module.name("value")
         block.line(f"{system} = {value} = ''")
-        block.line(f"if {raw.code}: {system}, {value} = {made.name}(r, {raw.code}, {raw.segment}, {raw.path}{extra})")
+        block.line(f"if {raw.code}: {system}, {value} = {made.call(raw.code, raw.segment, raw.path, extra)}")
         return system, value
+
+    def of_owners(self, raw: Raw) -> bool:
+        """Whether a raw text stands for staff, an organisation or a place wherever it may come from."""
+        if self.owners is None:
+            self.owners = owners_of(self.module)
+        places = [one.origin for one in (raw, *raw.others)]
+        return all(one is not None and (one.segment, one.field) in self.owners for one in places) and not raw.above
 
     def resolved(self, expression: As, frame: Frame) -> As:
         """`with k=$v` where $v is a constant here, or nothing."""
@@ -104,8 +119,8 @@ class Templates:
                 found += f", {value.code}"
         return found
 
-    def function(self, expression: As, level: Level, identity: bool) -> Made | None:
-        """The function for this use of a template, written now if it is new."""
+    def function(self, expression: As, level: Level, identity: bool, owner: bool = False) -> Made | None:
+        """The function for this use of a template, written now if it is new. `owner`: its text may be kept."""
         types = self.module.sources.types
         defined = types.get(expression.type)
         if defined is None or not isinstance(defined.node, YamlMap):
@@ -115,7 +130,8 @@ class Templates:
             )
             return None
         bindings = tuple((key, b.text if isinstance(b, Literal) else None) for key, b in expression.bindings)
-        key = (expression.type, level, expression.part, bindings, identity)
+        owner = owner and defined.node.get("$target") is None
+        key = (expression.type, level, expression.part, bindings, identity, owner)
         if key not in self.made:
             if expression.type in self.open:
                 self.fault(expression.column, f"type '{expression.type}' uses itself")
@@ -125,7 +141,7 @@ class Templates:
             before = (module.leaf, module.label, module.seen, module.counting, module.loose)
             module.seen, module.counting = [], True
             self.open.append(expression.type)
-            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity)
+            self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity, owner)
             self.open.pop()
             module.leaf, module.label, module.seen, module.counting, module.loose = before
         return self.made[key]
@@ -138,6 +154,7 @@ class Templates:
         level: Level,
         bindings: tuple[tuple[str, str | None], ...],
         identity: bool,
+        owner: bool,
     ) -> Made | None:
         parameters = [key for key, text in bindings if text is None]
         name = self.module.name(
@@ -149,7 +166,7 @@ class Templates:
         if chosen is None:
             return None
         whole = node.get("$target")
-        kept = isinstance(whole, YamlScalar) and whole.text in _KEPT
+        kept = whole.text in KEPT if isinstance(whole, YamlScalar) else owner
         keep = self.remembered(name, parameters, body) if kept else ""
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
@@ -177,7 +194,7 @@ class Templates:
         self.module.ended(head)
         self.module.functions.add(function)
         assert frame.template is not None
-        return Made(name, value, frozenset(frame.template))
+        return Made(name, value, frozenset(frame.template), bool(keep))
 
     def remembered(self, name: str, parameters: list[str], body: Block) -> str:
         """Look for what the same text gave before; the place to keep it, or "" where it is not kept.

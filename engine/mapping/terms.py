@@ -132,7 +132,7 @@ class Terms(Deciding):
             return self.position(expression, frame)
         if name == "numeric":
             text = self.value(arguments[0], frame, block)
-            return text and Value(f"numeric({text.code})", "condition")
+            return text and Value(f"({text.code} in numbers or numeric({text.code}))", "condition")
         if name == "join":
             return self.join(expression, frame, block)
         if name == "derived":
@@ -186,7 +186,7 @@ class Terms(Deciding):
             parts.append(f"*{value.code}" if value.many else value.code)
             needs.append(value.needs)
         variable = self.module.name("v")
-        block.line(f"{variable} = join(({', '.join(parts)},), {expression.arguments[0].text!r})")
+        block.line(f"{variable} = {expression.arguments[0].text!r}.join(filter(None, ({', '.join(parts)},)))")
         return Value(variable, "text", needs=united(needs))
 
     def otherwise(self, expression: Else, frame: Frame, block: Block, many: bool) -> Value | None:

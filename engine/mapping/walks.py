@@ -26,19 +26,19 @@ class Walk:
 
     @property
     def every(self) -> str:
-        return f"w{self.number}"
+        return f"walk{self.number}"
 
     @property
     def instance(self) -> str:
-        return f"g{self.number}"
+        return f"group{self.number}"
 
     @property
     def item(self) -> str:
-        return f"i{self.number}"
+        return f"item{self.number}"
 
     def names(self, segment: str) -> tuple[str, str]:
         """Python names of a segment in scope and of its fields; the same in every function."""
-        return f"s_{segment}_{self.number}", f"{segment}_{self.number}"
+        return f"s_{segment}_g{self.number}", f"{segment}_g{self.number}"
 
     def parts(self) -> list[str]:
         """Python names of what stands in an item."""
@@ -48,10 +48,12 @@ class Walk:
             found += self.names(segment)
         return found
 
-    def unpacked(self) -> list[str]:
+    def unpacked(self, inner: bool = False) -> list[str]:
         """Lines that give the parts of an item their names, outer items after inner ones. Who needs less drops some."""
         lines = [f"{name} = {self.item}[{number}]" for number, name in enumerate(self.parts())]
-        return lines + (self.outer.unpacked() if self.outer is not None else [])
+        if self.outer is None:
+            return lines
+        return lines[1:] if inner else lines + self.outer.unpacked()
 
     def function(self, functions: Block) -> None:
         """The function that makes the list of items."""

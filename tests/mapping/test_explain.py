@@ -69,3 +69,30 @@ def test_a_traced_run_makes_the_same_and_explains_all_of_it(sample: str) -> None
 
 
 MAPPINGS: dict[str, Any] = {}
+
+
+def test_a_place_is_never_that_of_the_instance_before(build: Callable[..., Any], message: Callable[..., Any]) -> None:
+    mapping = build("""
+    types:
+      CX: {$target: Identifier, value: .1}
+      word: {$value: .1}
+    entries:
+      - {key: patient, resource: Patient, identity: PID-3 as CX, write: own, body: {active: = true}}
+      - key: contact
+        resource: RelatedPerson
+        for_each: NK1
+        identity: derived(->patient, NK1-2.1)
+        write: own
+        body:
+          patient: {$value: ->patient, $required: true}
+          name:
+            - text:
+                $first:
+                  - {$when: NK1-3, $value: NK1-3 else NK1-7 as word}
+                  - NK1-20
+    """)
+    document = message("PID|1||4711", "NK1|1|A|SPO", "NK1|2|B" + "|" * 18 + "nb")
+    context = Context(envelope_of(document), 1_767_268_800_000_000, namespace="urn:x")
+    places = [one.places for one in explain(mapping, document, context) if one.path.endswith("name.text")]
+    found = [[place for place in places if place.startswith("NK1[1]")] for places in places]
+    assert "NK1[1]-3" in found[0] and found[1:] == [[]]

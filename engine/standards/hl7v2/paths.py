@@ -108,10 +108,12 @@ def _leaves(
         return "" if text == NULL else text
 
     def leaf(text: str, document: Er7Document) -> str:
+        value = plain(text)
+        # Of a long text, what is known is the part that is read.
+        text = text if len(text) <= _LONGEST_KNOWN else value
         found = known.get(text)
         if found is not None:
             return found
-        value = plain(text)
         # What an escape sequence means may depend on the message's character set.
         escaped = escape in value
         if escaped:
