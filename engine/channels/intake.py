@@ -18,9 +18,10 @@ from engine.clock import Clock, uuid7
 from engine.delivery import STATES, State
 from engine.errors import StoreError
 from engine.message import Answer, Received, Reception
+from engine.sources import Acknowledgement
 from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Pending, Store, VerdictRow
 
-Answered = Callable[[Sequence[bytes] | None], None]
+Answered = Callable[[Sequence[Acknowledgement] | None], None]
 
 LARGE = 256 * 1024
 UNDER_WAY = frozenset(state for state, words in STATES.items() if not words.final and state is not State.PARKED)
@@ -39,14 +40,14 @@ class ChannelIntake:
         """Tells the router that a message was stored unjudged."""
         self.full = False
         """Set by the runner while free space is below the floor: everything is refused, nothing is lost."""
-        self._settling: dict[str, asyncio.Future[bytes]] = {}
+        self._settling: dict[str, asyncio.Future[Acknowledgement]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._control = 0
 
     def crowded(self) -> bool:
         return self.store.pending_writes() > CROWD
 
-    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[Acknowledgement]:
         parts = self.plan.standard.split(raw)
         if len(parts) == 1:
             return (await self._receive_one(parts[0], reception),)
@@ -92,7 +93,7 @@ class ChannelIntake:
         answered((answer,))
 
     async def _again(self, received: Received, verdict: Verdict, first: Duplicate, answered: Answered) -> None:
-        answer: bytes | None = None
+        answer: Acknowledgement | None = None
         try:
             answer = await self._duplicate(received, verdict, first)
         except StoreError as error:
@@ -100,9 +101,10 @@ class ChannelIntake:
         finally:
             answered(None if answer is None else (answer,))
 
-    def _unstored(self, received: Received, verdict: Verdict, error: StoreError) -> bytes:
+    def _unstored(self, received: Received, verdict: Verdict, error: StoreError) -> Acknowledgement:
         log.error("not_stored", channel=self.plan.name, code=error.code)
-        return self._spell(received.raw, answers.failed("not_stored", verdict.envelope), received.micros)
+        answer = answers.failed("not_stored", verdict.envelope)
+        return Acknowledgement(answer, self._spell(received.raw, answer, received.micros))
 
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         """What cannot be taken at all: the answer now, and a row with the reason so that it can be seen."""
@@ -116,11 +118,12 @@ class ChannelIntake:
         self.store.accept(acceptance).add_done(lambda: None)
         return answer
 
-    async def _receive_one(self, raw: bytes, reception: Reception) -> bytes:
+    async def _receive_one(self, raw: bytes, reception: Reception) -> Acknowledgement:
         micros = self.clock.micros()
         received = Received(uuid7(micros), raw, micros, reception)
         if self.full:
-            return self._spell(raw, answers.failed("not_stored"), micros)
+            answer = answers.failed("not_stored")
+            return Acknowledgement(answer, self._spell(raw, answer, micros))
         judged = peek if self.plan.after is After.STORED else judge
         if len(raw) > LARGE:
             verdict = await asyncio.to_thread(judged, received, self.plan)
@@ -131,7 +134,7 @@ class ChannelIntake:
         except StoreError as error:
             return self._unstored(received, verdict, error)
 
-    async def _commit(self, received: Received, verdict: Verdict) -> bytes:
+    async def _commit(self, received: Received, verdict: Verdict) -> Acknowledgement:
         """Commit 1, then the answer; or the first one's answer where the id is known (decision 9)."""
         waits = self.plan.after is After.DELIVERED and positive(verdict)
         spelled = self._spell(received.raw, verdict.answer, received.micros)
@@ -153,7 +156,8 @@ class ChannelIntake:
         finally:
             settling = self._settling.pop(received.id, None)
             if settling is not None and not settling.done():
-                settling.set_result(self._spell(received.raw, answers.failed("deadline"), received.micros))
+                answer = answers.failed("deadline")
+                settling.set_result(Acknowledgement(answer, self._spell(received.raw, answer, received.micros)))
 
     def _acceptance(self, received: Received, verdict: Verdict, answer: bytes) -> Acceptance:
         plan = self.plan
@@ -181,19 +185,19 @@ class ChannelIntake:
                 self.dispatcher.watch(delivery)
             offer(self.dispatcher, acceptance, result)
 
-    async def _duplicate(self, received: Received, verdict: Verdict, first: Duplicate) -> bytes:
+    async def _duplicate(self, received: Received, verdict: Verdict, first: Duplicate) -> Acknowledgement:
         if first.sha256 != verdict.sha256:
             return await self._reused(received, verdict)
-        if not first.answer:
-            settling = self._settling.get(first.message)
-            spelled = (
-                await asyncio.shield(settling) if settling is not None else await self._late(received, verdict, first)
-            )
+        settling = self._settling.get(first.message)
+        if settling is not None:
+            told = await asyncio.shield(settling)
+        elif not first.answer:
+            told = await self._late(received, verdict, first)
         else:
-            spelled = first.answer
-        return _if_owed(verdict, verdict.answer, spelled)
+            told = Acknowledgement(self._settled(verdict, first), first.answer)
+        return _if_owed(verdict, told.answer, told.spelled)
 
-    async def _reused(self, received: Received, verdict: Verdict) -> bytes:
+    async def _reused(self, received: Received, verdict: Verdict) -> Acknowledgement:
         """The id of another message: kept for a person to decide, answered negatively, alarmed."""
         held = quarantined(verdict, self.plan)
         spelled = self._spell(received.raw, held.answer, received.micros)
@@ -201,7 +205,7 @@ class ChannelIntake:
         log.error("id_reused", channel=self.plan.name, message=received.id)
         return _if_owed(verdict, held.answer, spelled)
 
-    async def _settle(self, received: Received, verdict: Verdict, result: Accepted, spelled: bytes) -> bytes:
+    async def _settle(self, received: Received, verdict: Verdict, result: Accepted, spelled: bytes) -> Acknowledgement:
         """`ack.after: delivered`: wait for the required destinations, at most until the deadline."""
         required = [id for id, new in zip(result.deliveries, verdict.deliveries, strict=True) if new.required]
         answer = await self._outcome(required, verdict)
@@ -213,7 +217,7 @@ class ChannelIntake:
             told = self._spell(received.raw, answer, received.micros)
         settling = self._settling[received.id]
         if not settling.done():
-            settling.set_result(told)
+            settling.set_result(Acknowledgement(answer, told))
         return _if_owed(verdict, answer, told)
 
     async def _outcome(self, required: Sequence[int], verdict: Verdict) -> Answer:
@@ -226,10 +230,9 @@ class ChannelIntake:
         good = all(step.result().state in (State.DELIVERED, State.CONFIRMED, State.SUPERSEDED) for step in done)
         return verdict.answer if good else answers.failed("not_delivered", verdict.envelope)
 
-    async def _late(self, received: Received, verdict: Verdict, first: Duplicate) -> bytes:
+    async def _late(self, received: Received, verdict: Verdict, first: Duplicate) -> Acknowledgement:
         """A repeat of a message whose answer was still owed when the engine stopped: what is true by the deadline."""
-        detail = self.store.message(first.message)
-        rows = [row for row in detail.deliveries if row.required] if detail else []
+        rows = self._required(first)
         under_way = [row.id for row in rows if row.state in UNDER_WAY]
         if any(row.state in (State.PARKED, State.DEAD_LETTER) for row in rows):
             answer = answers.failed("not_delivered", verdict.envelope)
@@ -238,7 +241,18 @@ class ChannelIntake:
         spelled = self._spell(received.raw, answer, received.micros)
         if answer is verdict.answer:
             await self.store.settle_answer(first.message, spelled)
-        return spelled
+        return Acknowledgement(answer, spelled)
+
+    def _required(self, first: Duplicate) -> list[DeliveryRow]:
+        detail = self.store.message(first.message)
+        return [row for row in detail.deliveries if row.required] if detail else []
+
+    def _settled(self, verdict: Verdict, first: Duplicate) -> Answer:
+        """What the stored answer to the first message says: yes, unless it had to wait for its destinations."""
+        states = {row.state for row in self._required(first)} if self.plan.after is After.DELIVERED else set()
+        if states & {State.PARKED, State.DEAD_LETTER}:
+            return answers.failed("not_delivered", verdict.envelope)
+        return answers.failed("deadline", verdict.envelope) if states & UNDER_WAY else verdict.answer
 
     def _spell(self, raw: bytes, answer: Answer, micros: int) -> bytes:
         """The answer in the sender's standard; our control id is milliseconds and a count, 20 characters."""
@@ -246,9 +260,9 @@ class ChannelIntake:
         return self.plan.standard.acknowledge(raw, answer, f"B{micros // 1000}{self._control:06d}", micros)
 
 
-def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> bytes:
-    """The answer where MSH-15 and MSH-16 want one, else nothing."""
-    return spelled if answers.owed(verdict.envelope, answer) else b""
+def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> Acknowledgement:
+    """The answer, spelled where MSH-15 and MSH-16 want one."""
+    return Acknowledgement(answer, spelled if answers.owed(verdict.envelope, answer) else b"")
 
 
 def offer(dispatcher: Dispatcher, acceptance: Acceptance, result: Accepted) -> None:

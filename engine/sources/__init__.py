@@ -8,23 +8,38 @@ connection. It never acknowledges by itself and never drops a byte in silence. W
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from engine.message import Reception
+from engine.message import Answer, Reception
+
+
+@dataclass(slots=True)
+class Acknowledgement:
+    """The answer to one message: what it says, and its bytes in the message's own standard.
+
+    `spelled` is empty where the sender wants no answer, where none may be given, or where the standard has none on this
+    connection (KITH). Wires that have words of their own, such as HTTP's status, take those from `answer`.
+    """
+
+    answer: Answer
+    spelled: bytes = b""
 
 
 class Intake(Protocol):
     """What a source may ask of the engine."""
 
-    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[Acknowledgement]:
         """Take one frame; the answers to write, in order, once they are durable. One frame may hold several messages.
 
-        An empty answer means that none may be given. Never raises for what the sender did; raises StoreError when
-        nothing can be stored and not even a negative answer could be formed.
+        Where an answer spells nothing, none is written on wires that have no other words. Never raises for what the
+        sender did; raises StoreError when nothing can be stored and not even a negative answer could be formed.
         """
         ...
 
-    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+    def take(
+        self, raw: bytes, reception: Reception, answered: Callable[[Sequence[Acknowledgement] | None], None]
+    ) -> bool:
         """As `receive`, without waiting: `answered` is called with the answers once they are durable, with None when
         none can be given. False, and nothing done, where it needs more than its commit: `receive` it then.
 

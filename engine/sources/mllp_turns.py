@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from engine import log
 from engine.errors import StoreError
 from engine.message import Reception
-from engine.sources import Intake
+from engine.sources import Acknowledgement, Intake
 
 FRAMES_IN_HAND = 4
 BYTES_IN_HAND = 1024 * 1024
@@ -99,7 +99,8 @@ class Turns:
     def _hand_on(self, item: bytes | Refusal) -> None:
         intake = self._intake
         if isinstance(item, Refusal):
-            self._over((intake.refuse(item.first, self._reception, item.code),))
+            self._answer(intake.refuse(item.first, self._reception, item.code))
+            self._over(())
             return
         self._size = len(item)
         if not intake.take(item, self._reception, self._over):
@@ -111,13 +112,13 @@ class Turns:
         except Exception as error:
             self._fail(error)
 
-    def _over(self, answers: Sequence[bytes] | None) -> None:
+    def _over(self, answers: Sequence[Acknowledgement] | None) -> None:
         """This one is answered. None where ours failed: no answer, the sender keeps its message and sends it again."""
         if answers is None:
             self._fail(None)
             return
         for answer in answers:
-            self._answer(answer)
+            self._answer(answer.spelled)
         self._bytes -= self._size
         self._size = 0
         self._taken = False

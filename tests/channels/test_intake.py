@@ -16,7 +16,8 @@ from engine.channels.router import Router
 from engine.clock import ManualClock
 from engine.delivery import Delivered, Outcome, Permanent, Policy
 from engine.destinations import Shipment
-from engine.message import Reception
+from engine.message import AnswerKind, Reception
+from engine.sources import Acknowledgement
 from engine.standards.hl7v2.standard import Hl7v2
 from engine.store.sqlite import SqliteStore
 
@@ -54,8 +55,11 @@ class Bench:
     router: Router
 
     async def send(self, raw: bytes = MESSAGE) -> bytes:
+        return (await self.ask(raw)).spelled
+
+    async def ask(self, raw: bytes = MESSAGE) -> Acknowledgement:
         """As a source does it: offered to be taken without a task first, else received."""
-        done: asyncio.Future[Sequence[bytes] | None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Sequence[Acknowledgement] | None] = asyncio.get_running_loop().create_future()
         if self.intake.take(raw, HERE, done.set_result):
             answers = await done
             assert answers is not None
@@ -180,8 +184,8 @@ async def test_several_messages_in_one_frame_are_answered_one_by_one(make: Make)
     it = make()
     second = MESSAGE.replace(b"|M1|", b"|M2|")
     answers = await it.intake.receive(MESSAGE + second, HERE)
-    assert [code(answer) for answer in answers] == ["AA", "AA"]
-    assert [b"MSA|AA|M%d" % number in answer for number, answer in enumerate(answers, 1)] == [True, True]
+    assert [code(answer.spelled) for answer in answers] == ["AA", "AA"]
+    assert [b"MSA|AA|M%d" % number in answer.spelled for number, answer in enumerate(answers, 1)] == [True, True]
 
 
 async def test_stored_answers_before_it_is_judged_and_the_router_does_the_rest(make: Make) -> None:
@@ -220,6 +224,33 @@ async def test_delivered_says_no_when_the_destination_refuses(make: Make) -> Non
     answers = [await it.send(), await it.send()]
     assert code(answers[0]) == "AE"
     assert answers[0] == answers[1]
+
+
+KINDS = {AnswerKind.ACCEPT: "AA", AnswerKind.ERROR: "AE", AnswerKind.REJECT: "AR"}
+
+
+def said(told: Acknowledgement) -> str:
+    """What the answer means, for wires with words of their own; the same as is spelled."""
+    assert KINDS[told.answer.kind] == code(told.spelled)
+    return told.answer.issues[0].code if told.answer.issues else ""
+
+
+async def test_an_answer_says_why_beside_its_bytes(make: Make) -> None:
+    it = make(processing=frozenset({"P"}))
+    assert said(await it.ask(MESSAGE.replace(b"|P|", b"|T|"))) == "gate.processing"
+    assert [said(await it.ask()), said(await it.ask())] == ["", ""]
+    assert said(await it.ask(MESSAGE.replace(b"Kari", b"Ola"))) == "id_reused"
+    it.intake.full = True
+    assert said(await it.ask()) == "not_stored"
+
+
+async def test_a_repeat_of_a_settled_answer_says_the_same_beside_its_bytes(make: Make) -> None:
+    it = make(After.DELIVERED, open_gate=False, deadline=0.05)
+    assert [said(await it.ask()), said(await it.ask())] == ["deadline", "deadline"]
+    it.receiver.outcomes = [Delivered(), Permanent("http.422")]
+    it.receiver.gate.set()
+    other = MESSAGE.replace(b"|M1|", b"|M2|").replace(b"12835210020", b"12835210101")
+    assert [said(await it.ask(other)), said(await it.ask(other))] == ["not_delivered", "not_delivered"]
 
 
 async def test_a_repeat_while_the_first_still_waits_gets_the_same_answer(make: Make) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 import engine.sources
 from engine.errors import ConfigError, StoreError
-from engine.message import Reception
-from engine.sources import Source
+from engine.message import Answer, AnswerKind, Reception
+from engine.sources import Acknowledgement, Source
 from engine.sources.mllp import Allowed, MllpSettings, MllpSource
 from engine.standards.hl7v2.mllp import frame
 from engine.transport.tls import ClientTls, ServerTls, client_context, server_context
@@ -86,22 +86,24 @@ class Intake:
         self.turn = True
         self.error: Exception | None = None
 
-    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[Acknowledgement]:
         self.taken.append(raw)
         self.receptions.append(reception)
         self.came.set()
         await self.gate.wait()
         if self.error is not None:
             raise self.error
-        return (b"took " + raw,)
+        return (Acknowledgement(Answer(AnswerKind.ACCEPT), b"took " + raw),)
 
-    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+    def take(
+        self, raw: bytes, reception: Reception, answered: Callable[[Sequence[Acknowledgement] | None], None]
+    ) -> bool:
         """Every other message is answered without a task of the source's."""
         self.turn = not self.turn
         if not self.turn:
             return False
 
-        def done(task: asyncio.Task[Sequence[bytes]]) -> None:
+        def done(task: asyncio.Task[Sequence[Acknowledgement]]) -> None:
             answered(None if task.exception() else task.result())
 
         asyncio.get_running_loop().create_task(self.receive(raw, reception)).add_done_callback(done)

@@ -14,22 +14,23 @@ from engine.channels.judge import Verdict
 from engine.channels.lint import sound_site
 from engine.channels.runner import Runner
 from engine.message import Received
+from engine.sources import Acknowledgement
 
 
 def acknowledge_before_the_commit() -> None:
     """What no engine may do: the answer is given first, and the commit comes some milliseconds later."""
     commit = ChannelIntake._commit
-    pending: set[asyncio.Task[bytes]] = set()
+    pending: set[asyncio.Task[Acknowledgement]] = set()
 
-    async def early(self: ChannelIntake, received: Received, verdict: Verdict) -> bytes:
-        async def later() -> bytes:
+    async def early(self: ChannelIntake, received: Received, verdict: Verdict) -> Acknowledgement:
+        async def later() -> Acknowledgement:
             await asyncio.sleep(0.02)
             return await commit(self, received, verdict)
 
         task = asyncio.create_task(later())
         pending.add(task)
         task.add_done_callback(pending.discard)
-        return self._spell(received.raw, verdict.answer, received.micros)
+        return Acknowledgement(verdict.answer, self._spell(received.raw, verdict.answer, received.micros))
 
     ChannelIntake._commit = early  # type: ignore[method-assign]
     ChannelIntake.take = lambda *_: False  # type: ignore[method-assign]

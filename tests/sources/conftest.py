@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 import uvloop
 
-from engine.message import Reception
+from engine.message import Answer, AnswerKind, Reception
+from engine.sources import Acknowledgement
 
 
 @dataclass
@@ -24,12 +25,13 @@ class ScriptedIntake:
     noted: asyncio.Event = field(default_factory=asyncio.Event)
     full: bool = False
     error: Exception | None = None
+    answer: Answer = field(default_factory=lambda: Answer(AnswerKind.ACCEPT))
     answers: list[Sequence[bytes]] = field(default_factory=list)
     in_hand: int = 0
     turn: bool = False
     most_in_hand: int = 0
 
-    async def receive(self, raw: bytes, reception: Reception) -> Sequence[bytes]:
+    async def receive(self, raw: bytes, reception: Reception) -> Sequence[Acknowledgement]:
         self.received.append(raw)
         self.receptions.append(reception)
         self.came.set()
@@ -39,15 +41,18 @@ class ScriptedIntake:
         self.in_hand -= 1
         if self.error is not None:
             raise self.error
-        return self.answers.pop(0) if self.answers else (b"ACK " + raw[:40],)
+        spelled = self.answers.pop(0) if self.answers else (b"ACK " + raw[:40],)
+        return [Acknowledgement(self.answer, each) for each in spelled]
 
-    def take(self, raw: bytes, reception: Reception, answered: Callable[[Sequence[bytes] | None], None]) -> bool:
+    def take(
+        self, raw: bytes, reception: Reception, answered: Callable[[Sequence[Acknowledgement] | None], None]
+    ) -> bool:
         """Every other message is answered without a task of the source's."""
         self.turn = not self.turn
         if not self.turn:
             return False
 
-        def done(task: asyncio.Task[Sequence[bytes]]) -> None:
+        def done(task: asyncio.Task[Sequence[Acknowledgement]]) -> None:
             answered(None if task.exception() else task.result())
 
         asyncio.get_running_loop().create_task(self.receive(raw, reception)).add_done_callback(done)
