@@ -21,9 +21,10 @@ from engine.destinations.fhir import FhirDestination, FhirSettings
 from engine.destinations.file import FileDestination, FileSettings
 from engine.errors import ConfigError, Finding
 from engine.sources import Source
-from engine.sources.mllp import Allowed, MllpSettings, MllpSource
+from engine.sources.mllp import MllpSettings, MllpSource
 from engine.transport import tls
 from engine.transport.http import Authorization, basic, bearer
+from engine.transport.listeners import Allowed
 
 
 def source_of(site: Site, name: str, channel: Channel) -> Source:

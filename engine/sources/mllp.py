@@ -14,30 +14,17 @@ from engine import log
 from engine.message import Reception
 from engine.sources import Intake
 from engine.sources.mllp_connection import MllpConnection, Terms
-from engine.transport.listeners import AllowList, address_of, listen, peer_text
-from engine.transport.tls import peer_subject, subject_fits
+from engine.transport.listeners import Allowed, Door, address_of, listen
 
 _LOOK_AGAIN = 0.002
 _CONNECTIONS_MOST = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """One sender that may connect: from these networks (any when empty), with this certificate (any when empty).
-
-    `client_cert_subject` names parts that the client certificate's subject must have: `CN=ehr-ward`.
-    """
-
-    networks: tuple[str, ...] = ()
-    client_cert_subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class MllpSettings:
     """One listener. Times in seconds, `max_message` in bytes.
 
-    `allow`: who may connect, everyone when empty; a connection must fit one of them whole, never the network of one
-    and the certificate of another. `tolerate`: quirks by name (`no_start_block`).
+    `allow`: who may connect, everyone when empty. `tolerate`: quirks by name (`no_start_block`).
     """
 
     host: str
@@ -57,7 +44,7 @@ class MllpSource:
     def __init__(self, settings: MllpSettings) -> None:
         """Raises: ConfigError for an allow list that names no network."""
         self._settings = settings
-        self._allowed = [(AllowList(each.networks), each.client_cert_subject) for each in settings.allow]
+        self._door = Door(settings.allow)
         self._server: asyncio.Server | None = None
         self._terms: Terms | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -114,23 +101,14 @@ class MllpSource:
 
     def _admit(self, transport: asyncio.BaseTransport) -> Reception | None:
         assert self._terms is not None
-        name = transport.get_extra_info("peername")
-        peer = peer_text(name)
-        subject = peer_subject(transport) if self._settings.tls is not None else ""
-        near = [wanted for networks, wanted in self._allowed if peer and networks.admits(str(name[0]))]
-        reason = ""
-        if self._stopping:
-            reason = "stopping"
-        elif not peer or (self._allowed and not near):
-            reason = "network"
-        elif near and not any(not wanted or subject_fits(subject, wanted) for wanted in near):
-            reason = "certificate"
-        elif len(self._terms.open) >= _CONNECTIONS_MOST:
+        caller = self._door.caller(transport, self._settings.tls is not None)
+        reason = "stopping" if self._stopping else caller.refused
+        if not reason and len(self._terms.open) >= _CONNECTIONS_MOST:
             reason = "connections"
         if reason:
             log.warning("mllp_turned_away", channel=self._settings.channel, reason_code=reason)
             return None
-        return Reception(self._settings.channel, self._address, peer, subject)
+        return Reception(self._settings.channel, self._address, caller.peer, caller.certificate)
 
     def _gone(self) -> None:
         if self._stopping and self._terms is not None and not self._terms.open:

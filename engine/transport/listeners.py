@@ -6,8 +6,10 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from engine.errors import ConfigError, Finding
+from engine.transport.tls import peer_subject, subject_fits
 
 _HANDSHAKE = 15.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -36,6 +38,48 @@ class AllowList:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """One sender that may connect: from these networks (any when empty), with this certificate (any when empty).
+
+    `client_cert_subject` names parts that the client certificate's subject must have: `CN=ehr-ward`.
+    """
+
+    networks: tuple[str, ...] = ()
+    client_cert_subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end: address, subject of the certificate, and why it may not connect (empty: it may)."""
+
+    peer: str
+    certificate: str
+    refused: str = ""
+
+
+class Door:
+    """Who may connect: everyone when nobody is named. A connection must fit one of them whole, never the network of one
+    and the certificate of another."""
+
+    def __init__(self, allow: Sequence[Allowed]) -> None:
+        """Raises: ConfigError for an allow list that names no network."""
+        self._allowed = [(AllowList(each.networks), each.client_cert_subject) for each in allow]
+
+    def caller(self, transport: asyncio.BaseTransport, tls: bool) -> Caller:
+        """The caller of a new connection, judged."""
+        name = transport.get_extra_info("peername")
+        peer = peer_text(name)
+        subject = peer_subject(transport) if tls else ""
+        near = [wanted for networks, wanted in self._allowed if peer and networks.admits(str(name[0]))]
+        refused = ""
+        if not peer or (self._allowed and not near):
+            refused = "network"
+        elif near and not any(not wanted or subject_fits(subject, wanted) for wanted in near):
+            refused = "certificate"
+        return Caller(peer, subject, refused)
 
 
 async def listen(

@@ -17,8 +17,9 @@ import engine.sources
 from engine.errors import ConfigError, StoreError
 from engine.message import Answer, AnswerKind, Reception
 from engine.sources import Acknowledgement, Source
-from engine.sources.mllp import Allowed, MllpSettings, MllpSource
+from engine.sources.mllp import MllpSettings, MllpSource
 from engine.standards.hl7v2.mllp import frame
+from engine.transport.listeners import Allowed
 from engine.transport.tls import ClientTls, ServerTls, client_context, server_context
 
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import ConfigError, StoreError
-from engine.sources.mllp import Allowed, MllpSettings, MllpSource
+from engine.sources.mllp import MllpSettings, MllpSource
 from engine.sources.mllp_pace import JUNK_MOST
 from engine.sources.mllp_turns import BYTES_IN_HAND
+from engine.transport.listeners import Allowed
 
 SETTINGS = MllpSettings(host="127.0.0.1", port=0, channel="adt")
 
