@@ -17,6 +17,7 @@ import engine.sources
 from engine.errors import ConfigError, StoreError
 from engine.message import Answer, AnswerKind, Reception
 from engine.sources import Acknowledgement, Source
+from engine.sources.http import HttpSettings, HttpSource
 from engine.sources.mllp import MllpSettings, MllpSource
 from engine.standards.hl7v2.mllp import frame
 from engine.transport.listeners import Allowed
@@ -65,7 +66,55 @@ class MllpSender:
         return await self.answer()
 
 
-RIGS = {"mllp": MllpRig}
+class HttpRig:
+    """An HTTP listener and its plainest sender."""
+
+    def make(
+        self,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        networks: tuple[str, ...] = (),
+        subjects: tuple[str, ...] = (),
+    ) -> Source:
+        allow = tuple(Allowed(networks, subject) for subject in subjects or ("",)) if networks or subjects else ()
+        return HttpSource(
+            HttpSettings("127.0.0.1", port, "adt", "/in", ("text/plain",), None, tls, allow, 5.0, 5.0, 5.0)
+        )
+
+    @asynccontextmanager
+    async def sender(self, address: str, tls: ssl.SSLContext | None = None):
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
+        try:
+            yield HttpSender(reader, writer)
+        finally:
+            writer.transport.abort()
+
+
+class HttpSender:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def write(self, message: bytes) -> None:
+        head = b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        self._writer.write(head % len(message) + message)
+
+    async def answer(self) -> bytes | None:
+        """None when the connection ends instead, or the sender is told to keep its message."""
+        try:
+            head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 5)
+            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+            body = await asyncio.wait_for(self._reader.readexactly(size), 5)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            return None
+        return None if head.startswith(b"HTTP/1.1 503") else body
+
+    async def ask(self, message: bytes) -> bytes | None:
+        self.write(message)
+        return await self.answer()
+
+
+RIGS = {"mllp": MllpRig, "http": HttpRig}
 
 
 @pytest.fixture(params=RIGS.values(), ids=RIGS.keys())
