@@ -14,7 +14,7 @@ ALLOWED = frozenset(
     {
         *("channel", "listener", "port", "destination", "system", "message", "delivery", "attempt"),
         *("state", "code", "reason_code", "bytes", "milliseconds", "count", "due"),
-        *("revision", "standard", "type", "path"),
+        *("revision", "standard", "type", "path", "inode"),
     }
 )
 

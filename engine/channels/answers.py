@@ -28,6 +28,7 @@ TEXTS = {
     "not_delivered": ("stored, but refused by the receiving system", "207"),
     "too_large": ("message larger than this channel takes", "207"),
     "fault": ("cannot be handled now; it is kept and looked into", "207"),
+    "unreadable": ("file cannot be read", "207"),
     "framing": ("framing broken or incomplete", "207"),
 }
 """Our codes with their words and HL7 table 0357 code (205 duplicate key, 207 application internal error)."""

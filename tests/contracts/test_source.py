@@ -1,6 +1,6 @@
 """The contract of every source (engine/sources/__init__.py), over real sockets, in the clear and with TLS.
 
-A new source gets a rig in `RIGS` and passes this suite.
+A new source gets a rig in `RIGS`, and in `LISTENERS` where senders connect to it, and passes this suite.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import engine.sources
 from engine.errors import ConfigError, StoreError
 from engine.message import Answer, AnswerKind, Reception
 from engine.sources import Acknowledgement, Source
+from engine.sources.file import FileSettings, FileSource
+from engine.sources.file_ready import ReadyWhen
 from engine.sources.http import HttpSettings, HttpSource
 from engine.sources.mllp import MllpSettings, MllpSource
 from engine.standards.hl7v2.mllp import frame
@@ -114,11 +116,56 @@ class HttpSender:
         return await self.answer()
 
 
-RIGS = {"mllp": MllpRig, "http": HttpRig}
+class FileRig:
+    """A watched folder, and a writer that renames its files when they are whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def make(self) -> Source:
+        return FileSource(FileSettings(str(self._folder), "adt", every=0.02, ready=ReadyWhen()))
+
+    @asynccontextmanager
+    async def sender(self, address: str):
+        yield FileSender(Path(address))
 
 
-@pytest.fixture(params=RIGS.values(), ids=RIGS.keys())
-def rig(request):
+class FileSender:
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._written, self._read = folder, 0, 0
+
+    def write(self, message: bytes) -> None:
+        self._written += 1
+        part = self._folder / ".part"
+        part.write_bytes(message)
+        part.rename(self._folder / f"{self._written:04}.hl7")
+
+    async def answer(self) -> bytes | None:
+        """What was put away as accepted; None when it stays."""
+        self._read += 1
+        accepted = self._folder / "behandlet" / f"{self._read:04}.hl7"
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if accepted.exists():
+                return b"took " + accepted.read_bytes()
+        return None
+
+    async def ask(self, message: bytes) -> bytes | None:
+        self.write(message)
+        return await self.answer()
+
+
+LISTENERS = {"mllp": MllpRig, "http": HttpRig}
+RIGS = {*LISTENERS, "file"}
+
+
+@pytest.fixture(params=sorted(RIGS))
+def rig(request, tmp_path):
+    return FileRig(tmp_path) if request.param == "file" else LISTENERS[request.param]()
+
+
+@pytest.fixture(params=LISTENERS.values(), ids=LISTENERS.keys())
+def listener(request):
     return request.param()
 
 
@@ -184,20 +231,20 @@ async def started(source: Source, intake: Intake):
 
 def test_every_kind_that_ships_has_a_rig():
     folder = Path(engine.sources.__file__).parent
-    assert {path.stem for path in folder.glob("*.py") if "_" not in path.stem} == RIGS.keys()
+    assert {path.stem for path in folder.glob("*.py") if "_" not in path.stem} == RIGS
 
 
-async def test_its_address_has_the_real_port(rig, intake):
-    async with started(rig.make(), intake) as source:
+async def test_its_address_has_the_real_port(listener, intake):
+    async with started(listener.make(), intake) as source:
         host, _, port = source.address.rpartition(":")
         assert host == "127.0.0.1" and 0 < int(port) < 65536
 
 
-async def test_an_address_that_is_taken_is_found_at_start(rig, intake):
-    async with started(rig.make(), intake) as source:
+async def test_an_address_that_is_taken_is_found_at_start(listener, intake):
+    async with started(listener.make(), intake) as source:
         port = int(source.address.rpartition(":")[2])
         with pytest.raises(ConfigError) as caught:
-            await rig.make(port=port).start(intake)
+            await listener.make(port=port).start(intake)
         assert str(port) in caught.value.findings[0].text
 
 
@@ -208,8 +255,8 @@ async def test_bytes_reach_intake_as_they_were_sent(rig, intake):
         assert intake.taken == [message]
 
 
-async def test_reception_says_channel_listener_and_peer(rig, intake):
-    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+async def test_reception_says_channel_listener_and_peer(listener, intake):
+    async with started(listener.make(), intake) as source, listener.sender(source.address) as sender:
         await sender.ask(b"MSH|1")
         reception = intake.receptions[0]
         assert (reception.channel, reception.listener) == ("adt", source.address)
@@ -240,11 +287,11 @@ async def test_answers_of_one_connection_come_in_order(rig, intake):
         assert [await sender.answer() for _ in range(20)] == [b"took MSH|%d" % number for number in range(20)]
 
 
-async def test_connections_go_on_beside_each_other(rig, intake):
+async def test_connections_go_on_beside_each_other(listener, intake):
     """One sender's message hangs in intake; another sender's is taken meanwhile."""
     intake.gate.clear()
-    made = rig.make()
-    async with started(made, intake), rig.sender(made.address) as first, rig.sender(made.address) as second:
+    made = listener.make()
+    async with started(made, intake), listener.sender(made.address) as first, listener.sender(made.address) as second:
         first.write(b"MSH|1")
         second.write(b"MSH|2")
         async with asyncio.timeout(5):
@@ -254,27 +301,27 @@ async def test_connections_go_on_beside_each_other(rig, intake):
         assert [await first.answer(), await second.answer()] == [b"took MSH|1", b"took MSH|2"]
 
 
-async def test_what_is_taken_is_stored_though_its_sender_has_gone(rig, intake):
+async def test_what_is_taken_is_stored_though_its_sender_has_gone(listener, intake):
     intake.gate.clear()
-    async with started(rig.make(), intake) as source:
-        async with rig.sender(source.address) as sender:
+    async with started(listener.make(), intake) as source:
+        async with listener.sender(source.address) as sender:
             sender.write(b"MSH|1")
             await asyncio.wait_for(intake.came.wait(), 5)
         intake.gate.set()
-        async with rig.sender(source.address) as sender:
+        async with listener.sender(source.address) as sender:
             assert await sender.ask(b"MSH|2") == b"took MSH|2"
         assert intake.taken == [b"MSH|1", b"MSH|2"]
 
 
-async def test_stop_answers_what_was_taken_and_takes_nothing_more(rig, intake):
+async def test_stop_answers_what_was_taken_and_takes_nothing_more(listener, intake):
     intake.gate.clear()
-    async with started(rig.make(), intake) as source, rig.sender(source.address) as sender:
+    async with started(listener.make(), intake) as source, listener.sender(source.address) as sender:
         asking = asyncio.create_task(sender.ask(b"MSH|1"))
         await asyncio.wait_for(intake.came.wait(), 5)
         stopping = asyncio.create_task(source.stop(5.0))
         await asyncio.sleep(0)
         with pytest.raises(OSError):
-            async with rig.sender(source.address):
+            async with listener.sender(source.address):
                 pass
         intake.gate.set()
         await stopping
@@ -289,8 +336,11 @@ async def test_stop_may_be_called_twice_and_before_start(rig, intake):
     await source.stop(0.1)
 
 
-async def test_who_is_not_allowed_is_not_heard(rig, intake):
-    async with started(rig.make(networks=("10.0.0.0/8",)), intake) as source, rig.sender(source.address) as sender:
+async def test_who_is_not_allowed_is_not_heard(listener, intake):
+    async with (
+        started(listener.make(networks=("10.0.0.0/8",)), intake) as source,
+        listener.sender(source.address) as sender,
+    ):
         assert await sender.ask(b"MSH|1") is None
         assert intake.taken == []
 
@@ -308,43 +358,43 @@ def calls(authority, pair=None) -> ssl.SSLContext:
     return client_context(ClientTls(authority.file, pair.cert if pair else "", pair.key if pair else ""))
 
 
-async def test_a_client_certificate_lets_in_and_is_noted(rig, intake, authority, listens):
+async def test_a_client_certificate_lets_in_and_is_noted(listener, intake, authority, listens):
     pair = authority.issue("ehr-ward", organization="Hospital")
-    made = rig.make(tls=listens)
-    async with started(made, intake), rig.sender(made.address, calls(authority, pair)) as sender:
+    made = listener.make(tls=listens)
+    async with started(made, intake), listener.sender(made.address, calls(authority, pair)) as sender:
         assert await sender.ask(b"MSH|1") == b"took MSH|1"
     assert intake.receptions[0].certificate == "CN=ehr-ward,O=Hospital,C=NO"
 
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "plain"])
-async def test_who_shows_no_certificate_that_counts_is_not_heard(rig, intake, authority, stranger, listens, who):
+async def test_who_shows_no_certificate_that_counts_is_not_heard(listener, intake, authority, stranger, listens, who):
     pair = stranger.issue("ehr-ward") if who == "stranger" else None
-    async with started(rig.make(tls=listens), intake) as source:
+    async with started(listener.make(tls=listens), intake) as source:
         try:
-            async with rig.sender(source.address, None if who == "plain" else calls(authority, pair)) as sender:
+            async with listener.sender(source.address, None if who == "plain" else calls(authority, pair)) as sender:
                 assert await sender.ask(b"MSH|1") is None
         except (ssl.SSLError, ConnectionError):
             pass
         good = authority.issue("other-ward")
-        async with rig.sender(source.address, calls(authority, good)) as sender:
+        async with listener.sender(source.address, calls(authority, good)) as sender:
             assert await sender.ask(b"MSH|2") == b"took MSH|2"
     assert intake.taken == [b"MSH|2"]
 
 
 @pytest.mark.parametrize("subject, heard", [("CN=ehr-ward", True), ("CN=ehr", False), ("CN=ehr-ward,O=X", False)])
-async def test_only_the_subject_that_is_wanted_is_heard(rig, intake, authority, listens, subject, heard):
+async def test_only_the_subject_that_is_wanted_is_heard(listener, intake, authority, listens, subject, heard):
     pair = authority.issue("ehr-ward", organization="Hospital")
-    made = rig.make(tls=listens, subjects=("CN=else", subject))
-    async with started(made, intake), rig.sender(made.address, calls(authority, pair)) as sender:
+    made = listener.make(tls=listens, subjects=("CN=else", subject))
+    async with started(made, intake), listener.sender(made.address, calls(authority, pair)) as sender:
         assert (await sender.ask(b"MSH|1") is not None) is heard
     assert bool(intake.taken) is heard
 
 
-async def test_large_messages_pass_through_tls(rig, intake, authority, listens):
+async def test_large_messages_pass_through_tls(listener, intake, authority, listens):
     message = b"MSH|" + b"x" * 5_000_000
     calling = calls(authority, authority.issue("ehr"))
-    made = rig.make(tls=listens)
-    async with started(made, intake), rig.sender(made.address, calling) as sender:
+    made = listener.make(tls=listens)
+    async with started(made, intake), listener.sender(made.address, calling) as sender:
         sender.write(message)
         async with asyncio.timeout(10):
             await intake.came.wait()

@@ -1,0 +1,203 @@
+"""A watched folder: each file is one message or one batch, put away when it is answered.
+
+Files are taken one after the other, by name or by time. Accepted: moved to `behandlet/`. Refused: moved to `avvist/`,
+beside it a report without content. Not stored, not readable, still being written: it stays, and is tried again.
+A crash between the commit and the move loses nothing and doubles nothing: the file is read again, intake knows its
+messages by their identity and gives the first answer, and it is moved then. (A refused message claims no identity: it
+is judged and noted once more.) Nothing is ever deleted, no link is followed. Names may name a patient and stay out of
+logs: a file is told by its inode number, which it keeps when it is moved (`find -inum`).
+
+Why moved when answered and not when every delivery is final: what a message still waits for is seen at the message, and
+a folder that holds files for the 72 hours of a dead journal says nothing more. Where that is wanted all the same,
+`_settle` is the one place that waits: it would ask intake to be told when all deliveries of these messages are final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import log
+from engine.clock import Clock, SystemClock
+from engine.errors import ConfigError, Finding, StoreError
+from engine.message import Reception
+from engine.sources import Intake
+from engine.sources.file_folder import Changed, Content, Folder
+from engine.sources.file_ready import Found, ReadyWhen, Watch
+from engine.sources.file_report import Fate, fate_of, report_of, report_unread
+
+_LOOK_AGAIN = 0.02
+_SOONEST = 0.05
+_STABLE = ReadyWhen(size_stable_for=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """One folder. `every` in seconds, `max_message` in bytes of a whole file; `accepted` and `refused` are names of
+    folders in it."""
+
+    folder: str
+    channel: str
+    match: str = "*"
+    every: float = 5.0
+    ready: ReadyWhen = _STABLE
+    by_modified: bool = False
+    accepted: str = "behandlet"
+    refused: str = "avvist"
+    write_report: bool = True
+    max_message: int = 25 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Where an answered file goes, with its report."""
+
+    into: Path
+    report: Mapping[str, object] | None = None
+
+
+class FileSource:
+    """One watched folder of one channel."""
+
+    def __init__(self, settings: FileSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._folder = Folder(
+            Path(settings.folder), settings.match, settings.ready.marker, settings.accepted, settings.refused
+        )
+        self._watch = Watch(settings.ready, settings.by_modified)
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._answered: dict[tuple[int, int, int], _Settled] = {}
+        self._told: set[tuple[object, ...]] = set()
+
+    @property
+    def address(self) -> str:
+        """The folder."""
+        return self._settings.folder
+
+    async def start(self, intake: Intake) -> None:
+        """Watch. Raises: ConfigError when the folder is not there or nothing can be moved in it."""
+        try:
+            await asyncio.to_thread(self._folder.prepare)
+        except OSError as error:
+            reason = error.strerror or "not a folder"
+            text = f"cannot use the folder {self._settings.folder}: {reason}"
+            hint = "make it, and let the engine write there"
+            raise ConfigError([Finding("listen.folder", "", 0, 0, text, hint)]) from None
+        self._task = asyncio.get_running_loop().create_task(self._run(intake))
+        log.info("folder_watched", channel=self._settings.channel)
+
+    async def stop(self, grace: float) -> None:
+        """Take no other file; the one in hand is answered and put away within `grace` seconds."""
+        self._stop.set()
+        if self._task is None:
+            return
+        _, late = await asyncio.wait({self._task}, timeout=grace)
+        if late:
+            log.warning("file_unanswered", channel=self._settings.channel)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self, intake: Intake) -> None:
+        while not self._stop.is_set():
+            wait = self._settings.every
+            try:
+                wait = await self._round(intake)
+            except OSError as error:
+                self._tell("folder_unreadable", 0, _name(error))
+            except Exception as error:
+                self._tell("folder_fault", 0, type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait)
+
+    async def _round(self, intake: Intake) -> float:
+        """Every file that is ready, once. How long to wait for the next round."""
+        every = self._settings.every
+        found = await asyncio.to_thread(self._folder.files)
+        self._told -= {told for told in self._told if told[0] == "folder_unreadable"}
+        self._forget(found)
+        ready, soonest = self._watch.ready(found, self._clock.monotonic())
+        for each in ready:
+            while intake.crowded() and not self._stop.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_AGAIN)
+            if self._stop.is_set() or not await self._take(each, intake):
+                break
+        return min(every, max(soonest, _SOONEST)) if soonest else every
+
+    async def _take(self, found: Found, intake: Intake) -> bool:
+        """One file. False when there is no use in trying the next one now."""
+        settled = self._answered.get(found.version)
+        try:
+            if settled is None:
+                content = await asyncio.to_thread(self._folder.read, found, self._settings.max_message)
+                settled = await self._settle(found, content, intake)
+            if settled is None:
+                return False
+            self._answered[found.version] = settled
+            await asyncio.to_thread(self._folder.put_away, found, settled.into, settled.report)
+            del self._answered[found.version]
+        except Changed:
+            log.info("file_changed", channel=self._settings.channel, inode=found.inode)
+        except OSError as error:
+            event = "file_unreadable" if settled is None else "file_not_moved"
+            if self._tell(event, found.inode, _name(error), found.version) and settled is None:
+                intake.refuse(b"", self._reception(found), "unreadable")
+        except Exception as error:  # a fault of ours at one file must not end the others
+            self._tell("file_fault", found.inode, type(error).__name__, found.version)
+        return True
+
+    async def _settle(self, found: Found, content: Content, intake: Intake) -> _Settled | None:
+        """Hand it to intake; where it goes by what is answered, None where it stays because it is not stored."""
+        settings, reception = self._settings, self._reception(found)
+        if content.too_large:
+            intake.refuse(content.raw, reception, "too_large")
+            log.warning("file_too_large", channel=settings.channel, inode=found.inode)
+            return self._refused(
+                report_unread("too_large", "file larger than this channel takes", settings.channel, self._now())
+            )
+        try:
+            answers = await intake.receive(content.raw, reception)
+        except StoreError as error:
+            log.error("file_not_stored", channel=settings.channel, code=error.code)
+            return None
+        fate = fate_of(answers)
+        if fate is Fate.STAYS:
+            return None
+        log.info("file_" + fate.value, channel=settings.channel, inode=found.inode, count=len(answers))
+        if fate is Fate.ACCEPTED:
+            return _Settled(self._folder.accepted)
+        return self._refused(report_of(answers, settings.channel, self._now()))
+
+    def _refused(self, report: Mapping[str, object]) -> _Settled:
+        return _Settled(self._folder.refused, report if self._settings.write_report else None)
+
+    def _reception(self, found: Found) -> Reception:
+        return Reception(self._settings.channel, self.address, f"file inode {found.inode}")
+
+    def _now(self) -> int:
+        return self._clock.micros()
+
+    def _forget(self, found: list[Found]) -> None:
+        """What is not there any more, or has changed, may be told of again."""
+        there = {each.version for each in found}
+        self._answered = {version: settled for version, settled in self._answered.items() if version in there}
+        self._told = {told for told in self._told if len(told) < 3 or told[2] in there}
+
+    def _tell(self, event: str, inode: int, code: str, version: tuple[int, int, int] | None = None) -> bool:
+        """Log a fault that may come back every round: the first time only. Whether it was that."""
+        told = (event, code) if version is None else (event, code, version)
+        if told in self._told:
+            return False
+        self._told.add(told)
+        log.error(event, channel=self._settings.channel, inode=inode, code=code)
+        return True
+
+
+def _name(error: OSError) -> str:
+    """`EACCES`, never the text, which may hold the file's name."""
+    return errno.errorcode.get(error.errno or 0, type(error).__name__)
