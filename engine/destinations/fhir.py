@@ -19,8 +19,9 @@ from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Transient
 from engine.destinations import Shipment
 from engine.destinations.fhir_bundle import MARK, Bundle
 from engine.destinations.fhir_known import Existence, Known, Turns
-from engine.destinations.fhir_outcome import outcome_of, outcome_of_failure
+from engine.destinations.fhir_outcome import outcome_of
 from engine.transport.http import Authorization, HttpClient, HttpFailure, HttpResponse, HttpSettings
+from engine.transport.http_outcome import outcome_of_failure
 
 _HEADERS = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json", "Prefer": "return=minimal"}
 _METHOD = re.compile(rb'"method"\s*:\s*"(GET|PUT|POST|DELETE|PATCH)"')

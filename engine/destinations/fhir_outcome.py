@@ -8,21 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
-from engine.clock import as_datetime
-from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Transient
-from engine.transport.http import HttpFailure, HttpResponse
+from engine.delivery import Ambiguous, Delivered, Outcome, Permanent
+from engine.transport.http import HttpResponse
+from engine.transport.http_outcome import outcome_of_status
 
-FRESH_TRIES = 3
-"""How often 409 and 412 are tried, each time with fresh state, before a person is asked."""
-
-_MOVED = "the address answers with a redirect: write the address it points to as the system's url"
-_TOO_LARGE = "the receiving system limits the size of a request: raise its limit, or leave the original out"
 _SEVERAL = "several resources there carry this identifier: have them merged there, then retry"
 _RIGHTS = {401: "credentials are not taken", 403: "no right to write", 404: "no FHIR service at this address"}
 _CODES = re.compile(  # FHIR R4, value set issue-type
@@ -38,7 +31,6 @@ _SAYS_SEVERAL = re.compile(
 )
 _FIRST_VERSION = 'W/"1"'
 """The version of what is new, on servers that count: one that was there before and still has it was not changed."""
-_MOST_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +51,12 @@ def outcome_of(response: HttpResponse, methods: tuple[str, ...], now: int) -> Ou
     status = response.status
     if 200 <= status < 300:
         return _success(response, methods)
-    code = f"http.{status}"
-    if 300 <= status < 400:
-        return Permanent(code, hint=_MOVED)
     issues = issues_of(_tree(response))
-    if status in (401, 403, 404):
-        return Transient(code, issues.text or _RIGHTS[status], system_fault=True)
-    if status in (429, 503):
-        return Transient(code, issues.text, after=retry_after(response.headers.get("retry-after", ""), now))
-    if status in (409, 412):
-        if issues.several:
-            return Permanent(code, issues.text, park=True, hint=_SEVERAL)
-        return Transient(code, issues.text, tries=FRESH_TRIES)
-    if status in (408, 425):  # the server says that it did not act on it: RFC 9110, 15.5.9; RFC 8470, 5.2
-        return Transient(code, issues.text)
-    if status >= 500:
-        return Ambiguous(code, issues.text)
-    if "multiple-matches" in issues.codes:
-        return Permanent(code, issues.text, park=True, hint=_SEVERAL)
-    return Permanent(code, issues.text, hint=_TOO_LARGE if status == 413 else "")
-
-
-def outcome_of_failure(failure: HttpFailure) -> Outcome:
-    """The outcome of a request that got no whole response."""
-    if failure.sent:
-        return Ambiguous(failure.code)
-    return Transient(failure.code, system_fault=failure.fault)
+    outcome = outcome_of_status(response, now, issues.text, _RIGHTS.get(status, ""))
+    stated = isinstance(outcome, Permanent) and status >= 400 and "multiple-matches" in issues.codes
+    if stated or (issues.several and status in (409, 412)):
+        return Permanent(f"http.{status}", issues.text, park=True, hint=_SEVERAL)
+    return outcome
 
 
 def issues_of(tree: dict[str, Any]) -> Issues:
@@ -101,19 +73,6 @@ def issues_of(tree: dict[str, Any]) -> Issues:
         several = several or word == "multiple-matches" or _says_several(issue)
         texts.append(f"{word} {_place(issue)}".strip())
     return Issues(tuple(codes), "; ".join(dict.fromkeys(texts[:3])), several)
-
-
-def retry_after(value: str, now: int) -> float | None:
-    """Seconds to wait, from seconds or an HTTP date; at most a day. None when it cannot be read. RFC 9110, 10.2.3."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), _MOST_SECONDS)
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(0.0, (at - as_datetime(now)).total_seconds()), _MOST_SECONDS)
 
 
 def is_fhir(tree: dict[str, Any]) -> bool:

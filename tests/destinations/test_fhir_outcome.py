@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from engine.delivery import Ambiguous, Delivered
 from engine.destinations.fhir_known import Known
-from engine.destinations.fhir_outcome import issues_of, outcome_of, retry_after
+from engine.destinations.fhir_outcome import issues_of, outcome_of
 from engine.transport.http import HttpResponse
+from engine.transport.http_outcome import retry_after
 
 NOW = 1_768_460_400_000_000  # 2026-01-15T07:00:00Z
 
