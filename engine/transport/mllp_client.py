@@ -1,6 +1,7 @@
 """A sender's side of MLLP: one connection, one message in flight, as record systems do it.
 
-Used by `budstikke send`, the demo and tests; the mllp destination will stand on it too. HL7 Transport MLLP release 1.
+Used by `budstikke send`, the demo and tests; the mllp destination has a stricter line of its own.
+HL7 Transport MLLP release 1.
 """
 
 from __future__ import annotations
