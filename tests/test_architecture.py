@@ -33,6 +33,7 @@ CHANNELS = [
         "references",
         "systems",
         "policies",
+        "sources",
         "channel",
         "config",
         "places",

@@ -1,7 +1,7 @@
 """A whole `channels.yaml` as typed values: one model for the loader, the linter and the editors' JSON Schema.
 
 `engine.channels.site.load_site` makes it from a site folder.
-Order of the modules that are the config: scalars < references < systems < policies < channel < config < site.
+Order of the modules that are the config: scalars < references < systems < policies < sources < channel < config < site.
 """
 
 from __future__ import annotations
