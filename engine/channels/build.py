@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import engine
-from engine.channels.build_ends import destination_of, source_of
+from engine.channels.build_ends import concurrency_of, destination_of, source_of
 from engine.channels.channel import DestinationPart
 from engine.channels.config import config_revision
 from engine.channels.dispatcher import Dispatcher
@@ -187,9 +187,8 @@ def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Ji
     for name, plan in plans.items():
         for target in plan.targets:
             if target.system not in systems:
-                config = site.config.systems[target.system]
-                limit = config.limits.concurrency if isinstance(config, FhirSystem) else 4
-                systems[target.system] = System(target.system, limit)
+                leading = [each.system for other in plans.values() for each in other.targets].count(target.system)
+                systems[target.system] = System(target.system, concurrency_of(site, target.system, leading))
                 destinations[target.system] = destination_of(site, target.system, target.policy)
             sender = destinations[target.system]
             lanes.append(Lane(name, target.name, systems[target.system], target.policy, sender))

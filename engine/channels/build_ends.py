@@ -7,21 +7,32 @@ from pathlib import Path
 
 from engine.channels.channel import Channel
 from engine.channels.site import Site
+from engine.channels.sources import FileSource, HttpSource, KeyPair, MllpSource, ServerTls
 from engine.channels.systems import (
+    Auth,
     BasicAuth,
     BearerAuth,
     ClientTls,
     FhirSystem,
     FileSystem,
     Hl7v2Sender,
+    HttpSystem,
+    MllpSystem,
+    Timeouts,
 )
 from engine.delivery import Policy
 from engine.destinations import Destination
-from engine.destinations.fhir import FhirDestination, FhirSettings
-from engine.destinations.file import FileDestination, FileSettings
+from engine.destinations import fhir as to_fhir
+from engine.destinations import file as to_file
+from engine.destinations import http as to_http
+from engine.destinations import mllp as to_mllp
 from engine.errors import ConfigError, Finding
 from engine.sources import Source
-from engine.sources.mllp import MllpSettings, MllpSource
+from engine.sources import file as from_file
+from engine.sources import http as from_http
+from engine.sources import mllp as from_mllp
+from engine.sources.file_ready import ReadyWhen
+from engine.sources.http_request import Credentials
 from engine.transport import tls
 from engine.transport.http import Authorization, basic, bearer
 from engine.transport.listeners import Allowed
@@ -30,34 +41,86 @@ from engine.transport.listeners import Allowed
 def source_of(site: Site, name: str, channel: Channel) -> Source:
     """The channel's source, not yet listening. Raises: ConfigError when a certificate cannot be used."""
     config = channel.source
-    context = None
-    if config.tls is not None:
-        context = tls.server_context(
-            tls.ServerTls(
-                str(site.beside(config.tls.cert)),
-                _key_file(config.tls.key.path, "channels." + name),
-                str(site.beside(config.tls.client_ca)) if config.tls.client_ca else "",
-                config.tls.require_client_cert,
-            )
-        )
-    senders = [site.config.systems[sender] for sender in config.senders]
+    if isinstance(config, HttpSource):
+        return _http_source(site, name, config)
+    if isinstance(config, FileSource):
+        return _file_source(site, name, config)
     host, port = config.address
-    return MllpSource(
-        MllpSettings(
+    return from_mllp.MllpSource(
+        from_mllp.MllpSettings(
             host=host,
             port=port,
             channel=name,
-            tls=context,
-            allow=tuple(
-                Allowed(sender.allow.networks, sender.allow.client_cert_subject or "")
-                for sender in senders
-                if isinstance(sender, Hl7v2Sender)
-            ),
+            tls=_server_context(site, name, config.tls, config.client_ca),
+            allow=_allowed(site, config),
             tolerate=frozenset(config.tolerate),
             idle_timeout=config.idle_timeout,
             frame_timeout=config.frame_timeout,
             max_message=config.max_message,
         )
+    )
+
+
+def _http_source(site: Site, name: str, config: HttpSource) -> Source:
+    host, port = config.address
+    auth = config.auth
+    return from_http.HttpSource(
+        from_http.HttpSettings(
+            host=host,
+            port=port,
+            channel=name,
+            path=config.path,
+            accept=config.accept,
+            credentials=Credentials(auth.username, auth.password.reveal()) if isinstance(auth, BasicAuth) else None,
+            tls=_server_context(site, name, config.tls, config.client_ca),
+            allow=_allowed(site, config),
+            idle_timeout=config.idle_timeout,
+            header_timeout=config.header_timeout,
+            body_timeout=config.body_timeout,
+            max_message=config.max_message,
+        )
+    )
+
+
+def _file_source(site: Site, name: str, config: FileSource) -> Source:
+    rule = config.ready_when
+    return from_file.FileSource(
+        from_file.FileSettings(
+            folder=str(site.beside(config.path)),
+            channel=name,
+            match=config.match,
+            every=config.every,
+            ready=ReadyWhen(rule.size_stable_for or 0.0, rule.marker or ""),
+            by_modified=config.order == "by_modified",
+            accepted=config.after_success.move,
+            refused=config.after_reject.move,
+            write_report=config.after_reject.write_report,
+            max_message=config.max_message,
+        )
+    )
+
+
+def _server_context(site: Site, name: str, pair: KeyPair | None, client_ca: str | None) -> ssl.SSLContext | None:
+    """Over MLLP a client may go without a certificate unless it is required; over HTTP asking for one requires it."""
+    if pair is None:
+        return None
+    required = pair.require_client_cert if isinstance(pair, ServerTls) else client_ca is not None
+    return tls.server_context(
+        tls.ServerTls(
+            str(site.beside(pair.cert)),
+            _key_file(pair.key.path, "channels." + name),
+            str(site.beside(client_ca)) if client_ca else "",
+            required,
+        )
+    )
+
+
+def _allowed(site: Site, config: MllpSource | HttpSource) -> tuple[Allowed, ...]:
+    senders = [site.config.systems[sender] for sender in config.senders]
+    return tuple(
+        Allowed(sender.allow.networks, sender.allow.client_cert_subject or "")
+        for sender in senders
+        if isinstance(sender, Hl7v2Sender)
     )
 
 
@@ -68,25 +131,63 @@ def destination_of(site: Site, name: str, policy: Policy) -> Destination:
     """
     system = site.config.systems[name]
     if isinstance(system, FhirSystem):
-        return FhirDestination(
-            FhirSettings(
+        connect, response = _seconds(system.timeout, policy)
+        return to_fhir.FhirDestination(
+            to_fhir.FhirSettings(
                 url=system.url,
-                auth=_authorization(system),
-                tls=_client_context(site, system.tls, system.url, name),
+                auth=_authorization(system.auth),
+                tls=_client_context(site, system.tls, name) if system.url.startswith("https") else None,
                 concurrency=system.limits.concurrency,
-                connect_timeout=system.timeout.connect or policy.connect_timeout,
-                response_timeout=system.timeout.response or policy.response_timeout,
+                connect_timeout=connect,
+                response_timeout=response,
             )
         )
+    if isinstance(system, HttpSystem):
+        return _http_destination(site, name, system, policy)
+    if isinstance(system, MllpSystem):
+        host, port = system.host_and_port
+        context = _client_context(site, system.tls, name) if system.tls else None
+        target = to_mllp.MllpTarget(host, port, context, system.idempotent, *_seconds(system.timeout, policy))
+        return to_mllp.MllpDestination(target)
     if isinstance(system, FileSystem):
-        return FileDestination(FileSettings(str(site.beside(system.path)), system.suffix))
+        return to_file.FileDestination(to_file.FileSettings(str(site.beside(system.path)), system.suffix))
     file, line, column = site.where(("systems", name))
     text = f"system '{name}' of type {system.type} sends, it cannot receive"
-    raise ConfigError([Finding("E201", file, line, column, text, "name a system of type fhir or file")])
+    raise ConfigError([Finding("E201", file, line, column, text, "name a system of type fhir, http, mllp or file")])
 
 
-def _authorization(system: FhirSystem) -> Authorization | None:
-    auth = system.auth
+def _http_destination(site: Site, name: str, system: HttpSystem, policy: Policy) -> Destination:
+    connect, response = _seconds(system.timeout, policy)
+    return to_http.HttpDestination(
+        to_http.HttpTarget(
+            url=system.url,
+            content_type=system.content_type or "",
+            headers=system.headers,
+            message_id_header=system.message_id_header,
+            idempotent=system.idempotent,
+            auth=_authorization(system.auth),
+            tls=_client_context(site, system.tls, name) if system.url.startswith("https") else None,
+            concurrency=system.limits.concurrency,
+            connect_timeout=connect,
+            response_timeout=response,
+        )
+    )
+
+
+def concurrency_of(site: Site, name: str, lanes: int) -> int:
+    """How many deliveries may be under way at a system to which so many lanes lead."""
+    system = site.config.systems[name]
+    if isinstance(system, FhirSystem | HttpSystem):
+        return system.limits.concurrency
+    return lanes if isinstance(system, MllpSystem) else 4
+
+
+def _seconds(said: Timeouts, policy: Policy) -> tuple[float, float]:
+    """How long to wait for a connection and for an answer."""
+    return said.connect or policy.connect_timeout, said.response or policy.response_timeout
+
+
+def _authorization(auth: Auth) -> Authorization | None:
     if isinstance(auth, BasicAuth):
         return basic(auth.username, auth.password.reveal())
     if isinstance(auth, BearerAuth):
@@ -94,9 +195,7 @@ def _authorization(system: FhirSystem) -> Authorization | None:
     return None
 
 
-def _client_context(site: Site, config: ClientTls, url: str, name: str) -> ssl.SSLContext | None:
-    if not url.startswith("https"):
-        return None
+def _client_context(site: Site, config: ClientTls, name: str) -> ssl.SSLContext:
     return tls.client_context(
         tls.ClientTls(
             str(site.beside(config.ca)) if config.ca else "",

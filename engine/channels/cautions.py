@@ -1,13 +1,13 @@
 """Warnings: a config that works, and that someone will be sorry for.
 
 Codes: W301 destinations overlap on one system · W302 condition that never or always holds · W304 plain text listener
-outside this machine · W305 `blocked_key: continue` with ADT · W308 patient data not flagged `phi` · W309 duplicates
-forgotten before delivery is given up · W310 policy that hardly gives up · W311 certificate that expires · W313 plain
-http to another machine · W314 `ack.deadline` shorter than one attempt · W315 condition on an undeclared path ·
-W316 secret that others may read.
+outside this machine · W305 `blocked_key: continue` with ADT · W306 unclear answers sent again to a receiver that may
+take a message twice · W308 patient data not flagged `phi` · W309 duplicates forgotten before delivery is given up ·
+W310 policy that hardly gives up · W311 certificate that expires · W313 plain text to another machine · W314
+`ack.deadline` shorter than one attempt · W315 condition on an undeclared path · W316 secret that others may read ·
+W317 watched folder that is not there.
 
-Why: W306, W307 and W312 of the plan are not here yet: no destination is without idempotency, and channel tests and
-profiles are not part of a site so far.
+Why: W307 and W312 of the plan are not here yet: channel tests and profiles are not part of a site so far.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from engine.channels.conditions import Demand, column_in, demand, parsed, used
 from engine.channels.places import Steps, place_of
 from engine.channels.references import Secret
 from engine.channels.site import Site
-from engine.channels.systems import FhirSystem
+from engine.channels.sources import FileSource, HttpSource
+from engine.channels.systems import FhirSystem, HttpSystem, MllpSystem
 from engine.errors import ConfigError, Finding
 
 DAY = 86_400.0
@@ -67,8 +68,20 @@ def _here(host: str) -> bool:
 
 
 def _listener(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
-    host, _ = channel.source.address
-    if channel.source.tls is None and not _here(host):
+    source = channel.source
+    if isinstance(source, FileSource):
+        folder = site.beside(source.path)
+        if not folder.is_dir():
+            yield _warn(
+                site,
+                (*here, "source", "path"),
+                "W317",
+                "the watched folder is not there",
+                f"it is looked for at {folder}",
+            )
+        return
+    host, _ = source.address
+    if source.tls is None and not _here(host):
         text = "patient data in plain text on the network"
         yield _warn(site, (*here, "source", "listen"), "W304", text, "write tls: {cert, key}, or listen on 127.0.0.1")
 
@@ -148,6 +161,11 @@ def _policies(site: Site, channel: Channel, here: Steps) -> Iterator[Finding]:
         if policy.blocked_key == "continue" and any(re.search(r"(^|/)adt", mapping) for mapping in channel.mapping):
             text = "later patient events pass a failed one (blocked_key: continue)"
             yield _warn(site, (*path, "policy"), "W305", text, "use a policy that holds, such as clinical")
+        system = site.config.systems.get(part.system)
+        if isinstance(system, HttpSystem | MllpSystem) and not system.idempotent and policy.on_ambiguous == "retry":
+            text = f"an unclear answer is sent again, and '{part.system}' may take the message twice"
+            hint = "write idempotent: true where it knows repeats, or a policy with outcomes: {ambiguous: park}"
+            yield _warn(site, (*path, "policy"), "W306", text, hint)
         if channel.dedup.window < policy.give_up_after:
             text = f"duplicates are forgotten before '{part.policy}' gives up"
             yield _warn(site, path, "W309", text, "make dedup.window at least as long as give_up_after")
@@ -180,11 +198,13 @@ def _policy_ages(site: Site) -> Iterator[Finding]:
 
 def _systems(site: Site) -> Iterator[Finding]:
     for name, system in site.config.systems.items():
-        if isinstance(system, FhirSystem):
+        text = "patient data in plain text to another machine"
+        if isinstance(system, FhirSystem | HttpSystem):
             parts = urlsplit(system.url)
             if parts.scheme == "http" and not _here(parts.hostname or ""):
-                text = "patient data in plain text to another machine"
                 yield _warn(site, ("systems", name, "url"), "W313", text, "use https://")
+        elif isinstance(system, MllpSystem) and system.tls is None and not _here(system.host_and_port[0]):
+            yield _warn(site, ("systems", name, "address"), "W313", text, "write tls: {ca: ...}")
 
 
 def _secrets(site: Site) -> Iterator[Finding]:
@@ -216,12 +236,14 @@ def _found(value: object, path: Steps) -> Iterator[tuple[Steps, Secret]]:
 def _certificates(site: Site, now: datetime) -> Iterator[Finding]:
     wanted: list[tuple[Steps, str | None]] = []
     for name, system in site.config.systems.items():
-        if isinstance(system, FhirSystem):
+        if isinstance(system, FhirSystem | HttpSystem | MllpSystem) and system.tls is not None:
             wanted += [(("systems", name, "tls", key), getattr(system.tls, key)) for key in ("ca", "client_cert")]
     for name, channel in site.config.channels.items():
-        tls = channel.source.tls
-        if tls is not None:
-            wanted += [(("channels", name, "source", "tls", key), getattr(tls, key)) for key in ("cert", "client_ca")]
+        source = channel.source
+        if not isinstance(source, FileSource) and source.tls is not None:
+            block = "auth" if isinstance(source, HttpSource) else "tls"
+            wanted.append((("channels", name, "source", "tls", "cert"), source.tls.cert))
+            wanted.append((("channels", name, "source", block, "client_ca"), source.client_ca))
     for path, file in wanted:
         if file is not None:
             yield from _certificate(site, path, site.beside(file), now)

@@ -22,7 +22,7 @@ from engine.channels.scalars import (
     is_codec,
     refusal,
 )
-from engine.channels.sources import MllpSource
+from engine.channels.sources import Source
 from engine.channels.systems import Part
 from engine.standards import Charset
 
@@ -134,7 +134,7 @@ class Channel(Part):
         ChannelDescription()
     )
     owner: Annotated[Text, Words("who is called", "hvem som ringes")] = ""
-    source: Annotated[MllpSource, Words("where messages arrive", "hvor meldinger kommer inn")]
+    source: Annotated[Source, Words("where messages arrive", "hvor meldinger kommer inn")]
     ack: Annotated[Ack, Words("when the sender is answered", "når avsenderen får svar")] = Ack()
     charset: Annotated[CharsetPart, Words("character set", "tegnsett")] = CharsetPart()
     validation: Annotated[

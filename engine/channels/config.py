@@ -107,8 +107,20 @@ class SiteConfig(Part):
 
 
 _NOT_IN_REVISION: Any = {
-    "systems": {"__all__": {"url", "path", "auth", "tls", "limits", "timeout", "identity_key", "allow"}},
-    "channels": {"__all__": {"source": {"listen", "tls", "idle_timeout", "frame_timeout", "max_message"}}},
+    "systems": {
+        "__all__": {
+            *("url", "path", "address", "headers", "auth", "tls", "limits", "timeout", "identity_key", "allow"),
+            *("idempotent", "message_id_header"),
+        }
+    },
+    "channels": {
+        "__all__": {
+            "source": {
+                *("listen", "path", "tls", "auth", "max_message", "match", "every", "ready_when", "order"),
+                *("idle_timeout", "frame_timeout", "header_timeout", "body_timeout", "after_success", "after_reject"),
+            }
+        }
+    },
     "store": True,
     "secrets": True,
 }

@@ -1,9 +1,9 @@
 """The linter: what is wrong with a site's config that its types cannot say. All findings, none hidden by another.
 
-Codes: E201 unknown system, policy, table or mapping · E202 two listeners on one address · E203 `route.unmatched`
-missing · E205 unknown field · E207 not a path · E208 system of the wrong kind · E209 policy over two levels ·
-E210 table's file · E211 code twice in a table · E212 two mappings for one message type · E213 certificate's file ·
-X100 to X104 expressions. Warnings (W) stand in `cautions`.
+Codes: E201 unknown system, policy, table or mapping · E202 two sources on one address or folder · E203
+`route.unmatched` missing · E205 unknown field · E207 not a path · E208 system of the wrong kind · E209 policy over two
+levels · E210 table's file · E211 code twice in a table · E212 two mappings for one message type · E213 certificate's
+file · E214 client certificate that nobody asks for · X100 to X104 expressions. Warnings (W) stand in `cautions`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
 from engine.channels.scalars import did_you_mean, nearest
 from engine.channels.site import Site, load_site
+from engine.channels.sources import FileSource
 from engine.channels.systems import Hl7v2Sender
 from engine.channels.tables import every_table
 from engine.errors import ConfigError, Finding
 
-CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213"}
+CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213", "E214"}
 """Findings that hold whatever else is refused in the file."""
 
 ANY_HOST = {"0.0.0.0", "::", "*"}
@@ -104,8 +105,16 @@ class _Linter:
 
     def listeners(self) -> Iterator[Finding]:
         seen: list[tuple[str, int, str]] = []
+        watched: dict[Path, str] = {}
         for name, channel in self.config.channels.items():
-            host, port = channel.source.address
+            source = channel.source
+            if isinstance(source, FileSource):
+                other = watched.setdefault(self.site.beside(source.path).resolve(), name)
+                if other != name:
+                    path = ("channels", name, "source", "path")
+                    yield self.at(path, "E202", f"channel '{other}' watches this folder too", "take another folder")
+                continue
+            host, port = source.address
             for other_host, other_port, other in seen:
                 if port and port == other_port and (host == other_host or {host, other_host} & ANY_HOST):
                     path = ("channels", name, "source", "listen")
@@ -130,17 +139,24 @@ class _Linter:
                 yield self.at(path, "E201", f"unknown system '{sender}'", did_you_mean(sender, self.systems))
             elif system is not None and not isinstance(system, Hl7v2Sender):
                 yield self.at(path, "E208", f"'{sender}' is no sender", "name a system of type hl7v2_sender")
+            elif system is not None and system.allow.client_cert_subject and self.asks_none(channel):
+                text = f"'{sender}' is known by its certificate, and this listener asks for none"
+                yield self.at(path, "E214", text, "write client_ca:, or remove client_cert_subject")
         for name, part in channel.destinations.items():
             block = (*here, "destinations", name)
             if part.system not in self.systems:
                 hint = did_you_mean(part.system, self.systems)
                 yield self.at((*block, "system"), "E201", f"unknown system '{part.system}'", hint)
             elif isinstance(self.config.systems.get(part.system), Hl7v2Sender):
-                hint = "name a system of type fhir or file"
+                hint = "name a system of type fhir, http, mllp or file"
                 yield self.at((*block, "system"), "E208", f"'{part.system}' is a sender and takes no messages", hint)
             if part.policy not in self.policies:
                 hint = did_you_mean(part.policy, self.policies)
                 yield self.at((*block, "policy"), "E201", f"unknown policy '{part.policy}'", hint)
+
+    def asks_none(self, channel: Channel) -> bool:
+        """Whether senders connect, and are not asked for a certificate."""
+        return not isinstance(channel.source, FileSource) and channel.source.client_ca is None
 
     def table_names(self, channel: Channel, here: Steps, tables: set[str]) -> Iterator[Finding]:
         for inner, outer in channel.tables.items():

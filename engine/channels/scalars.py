@@ -96,15 +96,38 @@ def _listen(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) <= 65535:
+        raise refusal("E112", "not an address", 'write host and port: "lis.example.no:2575"')
+    return value
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]{0,200}", value):
+        raise refusal("E112", "not a path", "write it as /hl7/adt: letters, digits, - . _ ~ and /")
+    return value
+
+
+def _media_type(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9.+_-]+/[a-z0-9.+_-]+", value):
+        raise refusal("E112", "not a media type", "write it in lower case, as application/hl7-v2")
+    return value
+
+
 def _url(value: str) -> str:
+    return _endpoint(value).rstrip("/")
+
+
+def _endpoint(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise refusal("E112", "not a web address", "write it whole: https://journal.example.no/fhir")
     if "@" in parts.netloc:
         raise refusal("E105", "a user or password in an address", "write them under auth:, as a ${secret:...}")
     if parts.query or parts.fragment:
-        raise refusal("E112", "a base address has no ? or #", "leave out what follows the path")
-    return value.rstrip("/")
+        raise refusal("E112", "an address here has no ? or #", "leave out what follows the path")
+    return value
 
 
 def _network(value: str) -> str:
@@ -187,7 +210,11 @@ MappingIds = Annotated[
 """One mapping or a list of mappings."""
 
 is_listen = AfterValidator(_listen)
+is_address = AfterValidator(_address)
+is_path = AfterValidator(_path)
+is_media_type = AfterValidator(_media_type)
 is_url = AfterValidator(_url)
+is_endpoint = AfterValidator(_endpoint)
 is_network = AfterValidator(_network)
 is_zone = AfterValidator(_zone)
 is_codec = AfterValidator(_codec)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from engine.channels.references import KeyFile, Resolved, ResolvedText
-from engine.channels.scalars import Duration, Names, Size, Truth, Words, is_listen, refusal
-from engine.channels.systems import Part
+from engine.channels.scalars import (
+    Duration,
+    Names,
+    Size,
+    Text,
+    Truth,
+    Words,
+    is_listen,
+    is_media_type,
+    is_path,
+    refusal,
+)
+from engine.channels.systems import BasicAuth, NoAuth, Part
 
 MAX_MESSAGE = 64 << 20
 """Bytes: no channel may allow more (decision 17)."""
@@ -20,11 +32,48 @@ def _bearable(size: int) -> int:
     return size
 
 
-class ServerTls(Part):
-    """TLS of a listener. Paths are in the site folder."""
+def _inner(name: str) -> str:
+    plain = name.removesuffix("/")
+    if not re.fullmatch(r"[\w-][\w.-]{0,60}", plain):
+        raise refusal("E112", "not a folder in the watched one", "write one name: behandlet/")
+    return plain
+
+
+def _not_too_often(seconds: float) -> float:
+    if seconds < 0.1:
+        raise refusal("E112", "too often", "100ms is the least, 5s is usual")
+    return seconds
+
+
+def _not_none(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise refusal("E112", "there must be at least one", "write it, or remove the key")
+    return names
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+Senders = Annotated[
+    Names, Field(alias="from"), Words("systems that may send here; none named: all", "systemer som kan sende hit")
+]
+Largest = Annotated[
+    Size, AfterValidator(_bearable), Words("largest message, at most 64MB", "største melding, høyst 64MB")
+]
+
+
+class KeyPair(Part):
+    """The certificate that a listener shows. Paths are in the site folder."""
 
     cert: Annotated[ResolvedText, Words("our certificate with its chain (PEM)", "vårt sertifikat med kjede (PEM)")]
     key: Annotated[KeyFile, Words("its key, a secret reference", "nøkkelen til det, en hemmelighetsreferanse")]
+
+
+class ServerTls(KeyPair):
+    """TLS of a listener, and whether it asks for client certificates. Paths are in the site folder."""
+
     client_ca: Annotated[
         ResolvedText | None, Words("CA of the clients' certificates", "CA for klientenes sertifikater")
     ] = None
@@ -44,9 +93,7 @@ class MllpSource(Part):
 
     type: Literal["mllp"]
     listen: Annotated[str, is_listen, Resolved, Words("host and port to listen on", "vert og port det lyttes på")]
-    senders: Annotated[
-        Names, Field(alias="from"), Words("systems that may send here; none named: all", "systemer som kan sende hit")
-    ] = ()
+    senders: Senders = ()
     tls: Annotated[ServerTls | None, Words("certificates; none: plain text", "sertifikater; ingen: klartekst")] = None
     tolerate: Annotated[
         tuple[Literal["no_start_block"], ...],
@@ -57,12 +104,143 @@ class MllpSource(Part):
     ] = ()
     idle_timeout: Annotated[Duration, Words("close a silent connection after", "lukk stille forbindelse etter")] = 600.0
     frame_timeout: Annotated[Duration, Words("longest time for one frame", "lengste tid for én ramme")] = 60.0
-    max_message: Annotated[
-        Size, AfterValidator(_bearable), Words("largest message, at most 64MB", "største melding, høyst 64MB")
-    ] = 25 << 20
+    max_message: Largest = 25 << 20
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port; port 0 asks the machine for a free one."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _host_and_port(self.listen)
+
+    @property
+    def client_ca(self) -> str | None:
+        """The CA of client certificates, where the listener asks for them."""
+        return self.tls.client_ca if self.tls else None
+
+
+class MtlsAuth(Part):
+    """Every client must show a certificate. RFC 8446, 4.4.2."""
+
+    type: Literal["mtls"]
+    client_ca: Annotated[ResolvedText, Words("CA of the clients' certificates", "CA for klientenes sertifikater")]
+
+
+class HttpSource(Part):
+    """A listener that takes one message, or one batch, for each POST."""
+
+    type: Literal["http"]
+    listen: Annotated[str, is_listen, Resolved, Words("host and port to listen on", "vert og port det lyttes på")]
+    path: Annotated[str, is_path, Resolved, Words("path of the address", "stien i adressen")] = "/"
+    senders: Senders = ()
+    accept: Annotated[
+        tuple[Annotated[str, is_media_type], ...],
+        AfterValidator(_not_none),
+        Words("media types that are taken; default: those of HL7 v2", "medietyper som tas imot; standard: HL7 v2"),
+    ] = ("application/hl7-v2", "x-application/hl7-v2+er7", "text/plain")
+    auth: Annotated[
+        NoAuth | BasicAuth | MtlsAuth,
+        Field(discriminator="type"),
+        Words("how senders prove who they are", "hvordan avsendere legitimerer seg"),
+    ] = NoAuth()
+    tls: Annotated[KeyPair | None, Words("certificate; none: plain text", "sertifikat; ingen: klartekst")] = None
+    idle_timeout: Annotated[Duration, Words("close a silent connection after", "lukk stille forbindelse etter")] = 60.0
+    header_timeout: Annotated[Duration, Words("longest time for the headers", "lengste tid for hodene")] = 15.0
+    body_timeout: Annotated[
+        Duration,
+        Words("longest pause in a body; more while it flows", "lengste pause i innholdet; mer så lenge det flyter"),
+    ] = 60.0
+    max_message: Largest = 25 << 20
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; port 0 asks the machine for a free one."""
+        return _host_and_port(self.listen)
+
+    @property
+    def client_ca(self) -> str | None:
+        """The CA of client certificates, where the listener asks for them."""
+        return self.auth.client_ca if isinstance(self.auth, MtlsAuth) else None
+
+    @model_validator(mode="after")
+    def _certificates_over_tls(self) -> HttpSource:
+        if self.client_ca is not None and self.tls is None:
+            raise refusal("E113", "client certificates need TLS", "write tls: {cert, key}")
+        return self
+
+
+class ReadyWhen(Part):
+    """When a file is whole: one of three rules."""
+
+    size_stable_for: Annotated[
+        Duration | None, Words("it has not changed for so long", "den har ikke endret seg på så lenge")
+    ] = None
+    marker: Annotated[
+        Text | None,
+        Field(pattern=r"^\.[A-Za-z0-9]{1,15}$"),
+        Words(
+            "a file of its name with this end lies beside it",
+            "en fil med samme navn og denne endelsen ligger ved siden av",
+        ),
+    ] = None
+    renamed: Annotated[
+        Truth, Words("its writer renames it when it is done", "den som skriver, gir den navn når den er ferdig")
+    ] = False
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> ReadyWhen:
+        if [self.size_stable_for is not None, self.marker is not None, self.renamed].count(True) != 1:
+            hint = "write size_stable_for: 10s, marker: .ok or renamed: true"
+            raise refusal("E112", "a file is ready by one rule", hint)
+        return self
+
+
+class AfterSuccess(Part):
+    """What becomes of a file whose messages are accepted."""
+
+    move: Annotated[str, AfterValidator(_inner), Words("folder in the watched one", "mappe i den overvåkede")] = (
+        "behandlet"
+    )
+
+
+class AfterReject(Part):
+    """What becomes of a file of which a message is refused."""
+
+    move: Annotated[str, AfterValidator(_inner), Words("folder in the watched one", "mappe i den overvåkede")] = (
+        "avvist"
+    )
+    write_report: Annotated[
+        Truth, Words("with the reasons beside it, without content", "med grunnene ved siden av, uten innhold")
+    ] = True
+
+
+class FileSource(Part):
+    """A watched folder: each file is one message or one batch."""
+
+    type: Literal["file"]
+    path: Annotated[ResolvedText, Words("folder, from the site folder", "mappe, regnet fra mappen til stedet")]
+    senders: Senders = ()
+    match: Annotated[
+        Text,
+        Field(pattern=r"^[^/]{1,100}$"),
+        Words("file names that are taken, as *.hl7", "filnavn som tas, som *.hl7"),
+    ] = "*"
+    every: Annotated[
+        Duration, AfterValidator(_not_too_often), Words("how often it looks", "hvor ofte den ser etter")
+    ] = 5.0
+    ready_when: Annotated[ReadyWhen, Words("when a file is whole", "når en fil er ferdig skrevet")] = ReadyWhen(
+        size_stable_for=10.0
+    )
+    order: Annotated[Literal["by_name", "by_modified"], Words("which file goes first", "hvilken fil som går først")] = (
+        "by_name"
+    )
+    after_success: Annotated[AfterSuccess, Words("an accepted file", "en godtatt fil")] = AfterSuccess()
+    after_reject: Annotated[AfterReject, Words("a refused file", "en avvist fil")] = AfterReject()
+    max_message: Largest = 25 << 20
+
+    @model_validator(mode="after")
+    def _two_folders(self) -> FileSource:
+        if self.after_success.move == self.after_reject.move:
+            raise refusal("E112", "accepted and refused files in one folder", "name two folders")
+        return self
+
+
+Source = Annotated[MllpSource | HttpSource | FileSource, Field(discriminator="type")]

@@ -6,12 +6,25 @@ breaker and the limits belong to the receiver, over all channels that send to it
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.channels.references import KeyFile, Resolved, ResolvedText, Secret
-from engine.channels.scalars import Count, Duration, Text, Truth, Words, is_network, is_url
+from engine.channels.scalars import (
+    Count,
+    Duration,
+    Text,
+    Truth,
+    Words,
+    is_address,
+    is_endpoint,
+    is_media_type,
+    is_network,
+    is_url,
+    refusal,
+)
 
 
 class Part(BaseModel):
@@ -103,6 +116,75 @@ class FhirSystem(Part):
     ] = Timeouts()
 
 
+_REPEATS = Words(
+    "the receiver knows repeats by their id, so sending twice is harmless",
+    "mottakeren kjenner igjen gjentakelser på id-en, så det er ufarlig å sende to ganger",
+)
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", name) or re.search(r"[\x00-\x1f\x7f]", value):
+            raise refusal("E112", "not a header", "write it as X-Tenant: 4601, on one line")
+        if name.lower() in _OWN_HEADERS:
+            raise refusal("E112", f"the header {name} is the engine's", "write auth:, content_type: or leave it out")
+    return headers
+
+
+_OWN_HEADERS = frozenset(
+    {
+        *("authorization", "connection", "content-encoding", "content-length", "content-type", "expect", "host"),
+        *("te", "transfer-encoding", "upgrade"),
+    }
+)
+
+
+class HttpSystem(Part):
+    """A web address that takes one message for each POST."""
+
+    type: Literal["http"]
+    url: Annotated[str, is_endpoint, Resolved, Words("where messages are posted", "hit meldinger sendes med POST")]
+    content_type: Annotated[
+        Annotated[str, is_media_type] | None,
+        Words("instead of the message's own media type", "i stedet for meldingens egen medietype"),
+    ] = None
+    headers: Annotated[
+        dict[str, ResolvedText],
+        AfterValidator(_headers),
+        Words("sent along with each message; no secrets", "sendes med hver melding; ingen hemmeligheter"),
+    ] = {}
+    message_id_header: Annotated[
+        Text,
+        Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$"),
+        Words("header with an id that stays the same over retries", "hode med id som er lik i alle forsøk"),
+    ] = "X-Message-Id"
+    idempotent: Annotated[Truth, _REPEATS] = False
+    auth: Annotated[Auth, Words("how we prove who we are", "hvordan vi legitimerer oss")] = NoAuth()
+    tls: Annotated[ClientTls, Words("certificates", "sertifikater")] = ClientTls()
+    limits: Annotated[Limits, Words("how much at once", "hvor mye samtidig")] = Limits(concurrency=4)
+    timeout: Annotated[
+        Timeouts, Words("overrides the policy's time-outs for this system", "overstyrer tidsgrensene i policyen")
+    ] = Timeouts()
+
+
+class MllpSystem(Part):
+    """A receiver of HL7 v2 over MLLP: one connection for each channel that sends to it."""
+
+    type: Literal["mllp"]
+    address: Annotated[str, is_address, Resolved, Words("host and port of the receiver", "mottakerens vert og port")]
+    tls: Annotated[ClientTls | None, Words("certificates; none: plain text", "sertifikater; ingen: klartekst")] = None
+    idempotent: Annotated[Truth, _REPEATS] = False
+    timeout: Annotated[
+        Timeouts, Words("overrides the policy's time-outs for this system", "overstyrer tidsgrensene i policyen")
+    ] = Timeouts()
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """The address in two parts."""
+        host, _, port = self.address.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
 class FileSystem(Part):
     """A folder that takes one file for each message."""
 
@@ -144,4 +226,4 @@ class Hl7v2Sender(Part):
     allow: Annotated[Allow, Words("from where it may connect", "hvor det kan koble til fra")] = Allow()
 
 
-System = Annotated[FhirSystem | FileSystem | Hl7v2Sender, Field(discriminator="type")]
+System = Annotated[FhirSystem | FileSystem | HttpSystem | MllpSystem | Hl7v2Sender, Field(discriminator="type")]

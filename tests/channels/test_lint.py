@@ -59,7 +59,7 @@ def with_destination(line: str, more: str = "") -> str:
 MISTAKES = [
     pytest.param(with_destination("      j: {system: ▸jurnal}\n"), "E201", "'journal'", id="unknown system"),
     pytest.param(
-        with_destination("      j: {system: ▸ehr}\n"), "E208", "fhir or file", id="destination that only sends"
+        with_destination("      j: {system: ▸ehr}\n"), "E208", "mllp or file", id="destination that only sends"
     ),
     pytest.param(
         HEAD + CHANNEL.replace('2575"', '2575", from: ▸erh'),
