@@ -31,7 +31,7 @@ policies:
   quick: {{retry: {{initial: 1s, factor: 1, max: 1s, jitter: 50%, give_up_after: 1h}}, blocked_key: hold}}
 channels:
   adt:
-    source: {{type: mllp, listen: "127.0.0.1:{port}"}}
+    source: {source}
     ack: {{after: {after}}}
     mapping: [hl7v2/adt]
     route: {{unmatched: quarantine}}
@@ -39,6 +39,13 @@ channels:
       journal: {{system: journal, policy: quick}}
       sink: {{system: sink, policy: quick}}
 """
+
+
+SOURCES = {
+    "mllp": '{{type: mllp, listen: "127.0.0.1:{port}"}}',
+    "http": '{{type: http, listen: "127.0.0.1:{port}", path: /hl7}}',
+    "file": '{{type: file, path: in, match: "*.hl7", every: 100ms, ready_when: {{renamed: true}}}}',
+}
 
 
 def free_port() -> int:
@@ -55,6 +62,7 @@ class Plant:
     folder: Path
     after: str = "validated"
     ack_early: bool = False
+    way: str = "mllp"
     port: int = field(default_factory=free_port)
     journal: str = ""
     sink: str = ""
@@ -68,7 +76,9 @@ class Plant:
             "-m", "engine.cli.main", "standin", "journal", "--port", "0", "--state", str(state)
         )
         self.sink = await self._other(str(HERE / "run_sink.py"), str(record))
-        text = SITE.format(journal=self.journal, sink=self.sink, port=self.port, after=self.after)
+        source = SOURCES[self.way].format(port=self.port)
+        text = SITE.format(journal=self.journal, sink=self.sink, source=source, after=self.after)
+        (self.folder / "in").mkdir(exist_ok=True)
         (self.folder / "channels.yaml").write_text(text, "utf-8")
         await self.start_engine()
 
@@ -147,6 +157,44 @@ class Sender:
             late = self.plant.after == "delivered" and f"MSA|AE|{message.id}".encode() in answer
             assert late, answer.decode("utf-8", "replace")  # stored, not delivered in time: ask again
             await asyncio.sleep(0.05)
+
+
+class HttpSender(Sender):
+    """The same over HTTP."""
+
+    async def _until_answered(self, message: Issued) -> None:
+        url, kind = f"http://127.0.0.1:{self.plant.port}/hl7", {"Content-Type": "application/hl7-v2"}
+        while True:
+            try:
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.post(url, data=message.raw(self.identity), headers=kind) as response,
+                ):
+                    status, answer = response.status, await response.read()
+            except (aiohttp.ClientError, OSError):
+                await asyncio.sleep(0.05)
+                continue
+            if status == 200:
+                assert f"MSA|AA|{message.id}".encode() in answer
+                self.oracle.acknowledged(message)
+                return
+            assert status == 503, answer
+
+
+class FileSender(Sender):
+    """The same as files: one dropped, and the next when it is put away."""
+
+    async def _until_answered(self, message: Issued) -> None:
+        folder = self.plant.folder / "in"
+        part = folder / f".{message.id}"
+        part.write_bytes(message.raw(self.identity))
+        part.rename(folder / f"{message.id}.hl7")
+        while not (folder / "behandlet" / f"{message.id}.hl7").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        self.oracle.acknowledged(message)
+
+
+SENDERS: dict[str, type[Sender]] = {"mllp": Sender, "http": HttpSender, "file": FileSender}
 
 
 async def journal_facts(journal: str) -> tuple[list[str], dict[str, list[str]]]:

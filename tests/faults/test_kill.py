@@ -15,8 +15,9 @@ import pytest
 
 from engine.standins.sink import read_record
 from engine.store.sqlite import open_store
+from tests.faults import plant as plants
 from tests.faults.oracle import Issued, Oracle
-from tests.faults.plant import Plant, Sender, journal_facts
+from tests.faults.plant import Plant, journal_facts
 
 KILLS = int(os.environ.get("BUDSTIKKE_KILLS", "6"))
 SENDERS = 8
@@ -26,7 +27,7 @@ PATIENCE = 60 + KILLS
 async def killed_at_random(plant: Plant, oracle: Oracle, kills: int, seed: int) -> None:
     """Senders under way, the engine killed again and again, then left in peace until everything has arrived."""
     rnd = random.Random(seed)
-    senders = [Sender(plant, oracle, patient) for patient in range(SENDERS)]
+    senders = [plants.SENDERS[plant.way](plant, oracle, patient) for patient in range(SENDERS)]
     tasks = [asyncio.create_task(sender.run(pause=0.02)) for sender in senders]
     for _ in range(kills):
         await asyncio.sleep(0.05 + 0.5 * rnd.random())
@@ -66,12 +67,14 @@ async def verdict(plant: Plant, oracle: Oracle) -> list[str]:
     return wrong + oracle.check_journal(provenance, patients) + oracle.check_store(counts)
 
 
-async def run_story(tmp_path: Path, kills: int, seed: int, after: str, ack_early: bool) -> tuple[Oracle, list[str]]:
-    plant, oracle = Plant(tmp_path, after=after, ack_early=ack_early), Oracle()
+async def run_story(
+    tmp_path: Path, kills: int, seed: int, after: str, ack_early: bool, way: str = "mllp"
+) -> tuple[Oracle, list[str]]:
+    plant, oracle = Plant(tmp_path, after=after, ack_early=ack_early, way=way), Oracle()
     await plant.start()
     try:
         await killed_at_random(plant, oracle, kills, seed)
-        fresh = Sender(plant, oracle, 900)
+        fresh = plants.SENDERS[way](plant, oracle, 900)
         message = Issued(900, 1)
         oracle.issue(message)
         await fresh._until_answered(message)
@@ -91,6 +94,16 @@ async def test_what_was_acknowledged_arrives_whatever_moment_the_engine_is_kille
     oracle, wrong = await run_story(tmp_path, kills, seed=20261121, after=after, ack_early=False)
     record_property("acknowledged", len(oracle.obligations))
     print(f"after {after}: {kills} kills, {len(oracle.obligations)} acknowledged of {len(oracle.issued)} issued")
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(oracle.obligations) > SENDERS
+
+
+@pytest.mark.timeout(120 + KILLS * 6)
+@pytest.mark.parametrize("way", ["http", "file"])
+async def test_the_same_holds_over_http_and_from_dropped_files(tmp_path: Path, way: str) -> None:
+    kills = max(3, KILLS // 2)
+    oracle, wrong = await run_story(tmp_path, kills, seed=20261122, after="validated", ack_early=False, way=way)
+    print(f"over {way}: {kills} kills, {len(oracle.obligations)} acknowledged of {len(oracle.issued)} issued")
     assert not wrong, "\n".join(wrong[:20])
     assert len(oracle.obligations) > SENDERS
 
