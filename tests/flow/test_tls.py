@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from engine import app
@@ -18,6 +20,37 @@ from tests.flow.site import code
 
 __all__ = ["authority", "stranger"]
 ROOT = Path(__file__).resolve().parents[2]
+HTTP = """\
+version: 1
+site: {{name: tls}}
+systems:
+  journal: {{type: fhir, url: "{journal}"}}
+  ward:
+    type: hl7v2_sender
+    allow: {{client_cert_subject: "CN=ward"}}
+channels:
+  adt:
+    source:
+      type: http
+      listen: "127.0.0.1:0"
+      path: /hl7
+      from: [ward]
+      auth: {{type: mtls, client_ca: certs/ca.pem}}
+      tls: {{cert: certs/engine.pem, key: "${{secret:files/engine.key}}"}}
+    mapping: hl7v2/adt
+    destinations:
+      journal: {{system: journal}}
+  password:
+    source:
+      type: http
+      listen: "127.0.0.1:0"
+      path: /hl7
+      auth: {{type: basic, username: epj, password: "${{secret:files/epj}}"}}
+      tls: {{cert: certs/engine.pem, key: "${{secret:files/engine.key}}"}}
+    mapping: hl7v2/adt
+    destinations:
+      journal: {{system: journal}}
+"""
 SITE = """\
 version: 1
 site: {{name: tls}}
@@ -44,7 +77,7 @@ channels:
 """
 
 
-def site_folder(folder: Path, journal: str, authority: Authority) -> Path:
+def site_folder(folder: Path, journal: str, authority: Authority, text: str = SITE) -> Path:
     (folder / "certs").mkdir()
     (folder / "secrets").mkdir(mode=0o700)
     pair = authority.issue("engine")
@@ -52,7 +85,7 @@ def site_folder(folder: Path, journal: str, authority: Authority) -> Path:
     shutil.copy(pair.key, folder / "secrets" / "engine.key")
     (folder / "secrets" / "engine.key").chmod(0o600)
     shutil.copy(authority.file, folder / "certs" / "ca.pem")
-    (folder / "channels.yaml").write_text(SITE.format(journal=journal), "utf-8")
+    (folder / "channels.yaml").write_text(text.format(journal=journal), "utf-8")
     return folder
 
 
@@ -79,3 +112,38 @@ async def test_only_the_sender_with_its_own_certificate_is_heard(
     assert code(answer) == "AA"
     assert code(other) == "AE"
     assert b"MSH^1^4" in other
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+async def test_http_asks_for_a_certificate_or_a_password_as_the_channel_says(
+    tmp_path: Path, authority: Authority, stranger: Authority
+) -> None:
+    raw = (ROOT / "samples" / "hl7v2" / "adt_a28.hl7").read_bytes()
+    journal = await serve()
+    folder = site_folder(tmp_path, journal.url, authority, HTTP)
+    (folder / "secrets" / "epj").write_text("very secret\n")
+    (folder / "secrets" / "epj").chmod(0o600)
+    async with app.running(sound_site(folder, {})) as runner:
+        certificate, password = (channel.source.address for channel in runner.channels)
+
+        async def post(address: str, pair: tuple[str, str] | None = None, auth: str = "") -> int:
+            tls = client_context(ClientTls(authority.file, *(pair or ("", ""))))
+            headers = {"Content-Type": "application/hl7-v2", **({"Authorization": auth} if auth else {})}
+            url = f"https://{address}/hl7"
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(url, data=raw, headers=headers, ssl=tls) as response,
+            ):
+                return response.status
+
+        assert await post(certificate, authority.issue("ward")) == 200
+        for pair in (None, authority.issue("other-ward"), stranger.issue("ward-of-a-stranger")):
+            with pytest.raises((aiohttp.ClientError, ssl.SSLError)):
+                await post(certificate, pair)
+        assert await post(password, auth=basic("epj:very secret")) == 200
+        assert await post(password, auth=basic("epj:wrong")) == 401
+        assert await post(password) == 401
+    await journal.stop()
