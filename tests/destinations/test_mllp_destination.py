@@ -178,6 +178,7 @@ async def test_an_answer_that_comes_late_or_twice_is_credited_to_no_other_messag
     assert await destination.deliver(shipment("M2")) == Delivered("AA")
     await asyncio.sleep(0.2)
     assert await destination.deliver(shipment("M3")) == Delivered("AA")
+    assert len(receiver.writers) == 3  # after the late one and after the one that nobody had asked for
 
 
 async def test_an_application_acknowledgement_after_the_commit_is_passed_over(receiver, destination):
