@@ -7,6 +7,7 @@ for a while, because a sender that is cut off while it writes never sees why.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +21,7 @@ _LINGER_BYTES, _LINGER_SECONDS = 64 * 1024 * 1024, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A body that never was whole: its beginning, and why (`too_large`, `slow`, `gone`)."""
+    """A body that never was whole: its beginning, and why (`too_large`, `slow`, `gone`, `crowded`)."""
 
     first: bytes = field(repr=False)
     reason: str
@@ -32,8 +33,11 @@ def declared(request: Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-async def whole(request: Request, limit: int, seconds: float) -> bytes | Broken:
-    """The body, at most `limit` bytes. `seconds` is for its beginning and any pause; more for as long as it flows."""
+async def whole(request: Request, limit: int, seconds: float, room: Callable[[int], bool]) -> bytes | Broken:
+    """The body, at most `limit` bytes. `seconds` is for its beginning and any pause; more for as long as it flows.
+
+    `room` is told of the bytes of each piece that is kept, and says whether there is any left.
+    """
     pieces: list[bytes] = []
     first: bytes | None = None
     size = 0
@@ -45,6 +49,8 @@ async def whole(request: Request, limit: int, seconds: float) -> bytes | Broken:
                 size += len(piece)
                 if size <= limit:
                     pieces.append(piece)
+                    if not room(len(piece)):
+                        return Broken(_first(pieces), "crowded")
                     patience.reschedule(began + seconds + size / SLOWEST)
                 elif first is None:
                     first = _first([*pieces, piece])

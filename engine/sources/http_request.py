@@ -11,7 +11,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -79,12 +79,20 @@ class Post:
             log.warning("http_refused", channel=self.channel, code=refusal.status)
             await unread(request)
             return self._closing(refusal)
-        reserved = self.max_message if size is None else size
-        self.in_hand += reserved
+        held = size or 0
+        self.in_hand += held
+
+        def room(more: int) -> bool:
+            nonlocal held
+            if size is None:  # it comes in chunks, and nobody knows how many
+                held += more
+                self.in_hand += more
+            return size is not None or self.in_hand <= IN_HAND
+
         try:
-            return await self._take(request, content_type)
+            return await self._take(request, content_type, room)
         finally:
-            self.in_hand -= reserved
+            self.in_hand -= held
 
     def _refusal(self, request: Request) -> tuple[Told | None, str]:
         """Why this request is not read at all, None if it is; the content type of its answer."""
@@ -99,17 +107,19 @@ class Post:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             return problem(415, "content_encoding", "compressed bodies are not taken", Accept_Encoding="identity"), ""
         if self.intake.crowded() or self.in_hand > IN_HAND:
-            return problem(503, "crowded", "too much at once, send it again later", Retry_After="1"), ""
+            return _crowded(), ""
         charset = _CHARSET.search(match[2] or "") if match else None
         return None, f"{media}; charset={charset[1]}" if charset else media
 
-    async def _take(self, request: Request, content_type: str) -> Response:
-        body = await whole(request, self.max_message, self.body_timeout)
+    async def _take(self, request: Request, content_type: str, room: Callable[[int], bool]) -> Response:
+        body = await whole(request, self.max_message, self.body_timeout, room)
         reception: Reception = request.state.reception
         if isinstance(body, Broken):
             log.warning("http_body_" + body.reason, channel=self.channel)
             if body.reason == "too_large":
                 return self._closing(self._too_large(request, body.first, content_type))
+            if body.reason == "crowded":
+                return self._closing(_crowded())
             if body.first:
                 self.intake.refuse(body.first, reception, "framing")
             status, title = (408, "the body took too long") if body.reason == "slow" else (400, "the body was cut off")
@@ -153,6 +163,10 @@ class Post:
     def _closing(self, answer: Told) -> Response:
         """What is left of the body is not a request: this connection ends."""
         return _response(answer, "close")
+
+
+def _crowded() -> Told:
+    return problem(503, "crowded", "too much at once, send it again later", Retry_After="1")
 
 
 def _response(answer: Told, connection: str = "") -> Response:

@@ -15,7 +15,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.message import Answer, AnswerKind, Issue, Severity
-from engine.sources import Acknowledgement
+from engine.sources import Acknowledgement, http_request
 from engine.sources.http import HttpSettings, HttpSource
 from engine.sources.http_answer import told
 from engine.sources.http_connection import HEAD_MOST
@@ -285,6 +285,15 @@ async def test_more_than_fits_in_memory_is_asked_to_come_later(intake):
                     await asyncio.sleep(0)
         await until(lambda: len(intake.refused) == 2)
         assert (await post(source)).status == 200  # gone senders hold nothing
+
+
+async def test_bodies_in_chunks_are_counted_as_they_come(intake, monkeypatch):
+    monkeypatch.setattr(http_request, "IN_HAND", 10_000)
+    async with listening(intake) as source:
+        got = await post(source, in_chunks(100_000))
+        assert (got.problem["code"], intake.received) == ("crowded", [])
+        several = await asyncio.gather(*(post(source, in_chunks(1_000)) for _ in range(5)))
+        assert [each.status for each in several] == [200] * 5
 
 
 # ---- time
