@@ -90,7 +90,7 @@ def _file_source(site: Site, name: str, config: FileSource) -> Source:
             channel=name,
             match=config.match,
             every=config.every,
-            ready=ReadyWhen(rule.size_stable_for or 0.0, rule.marker or ""),
+            ready=ReadyWhen(rule.stable_for, rule.marker or ""),
             by_modified=config.order == "by_modified",
             accepted=config.after_success.move,
             refused=config.after_reject.move,

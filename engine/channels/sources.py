@@ -39,6 +39,12 @@ def _inner(name: str) -> str:
     return plain
 
 
+def _ending(text: str) -> str:
+    if not re.fullmatch(r"\.[A-Za-z0-9]{1,15}", text):
+        raise refusal("E112", "not the end of a name", "write it with its dot: .ok")
+    return text
+
+
 def _not_too_often(seconds: float) -> float:
     if seconds < 0.1:
         raise refusal("E112", "too often", "100ms is the least, 5s is usual")
@@ -168,14 +174,13 @@ class HttpSource(Part):
 
 
 class ReadyWhen(Part):
-    """When a file is whole: one of three rules."""
+    """When a file is whole: one of three rules; none written means that it has not changed for ten seconds."""
 
     size_stable_for: Annotated[
         Duration | None, Words("it has not changed for so long", "den har ikke endret seg på så lenge")
     ] = None
     marker: Annotated[
-        Text | None,
-        Field(pattern=r"^\.[A-Za-z0-9]{1,15}$"),
+        Annotated[str, AfterValidator(_ending)] | None,
         Words(
             "a file of its name with this end lies beside it",
             "en fil med samme navn og denne endelsen ligger ved siden av",
@@ -187,10 +192,17 @@ class ReadyWhen(Part):
 
     @model_validator(mode="after")
     def _one_rule(self) -> ReadyWhen:
-        if [self.size_stable_for is not None, self.marker is not None, self.renamed].count(True) != 1:
+        if [self.size_stable_for is not None, self.marker is not None, self.renamed].count(True) > 1:
             hint = "write size_stable_for: 10s, marker: .ok or renamed: true"
             raise refusal("E112", "a file is ready by one rule", hint)
         return self
+
+    @property
+    def stable_for(self) -> float:
+        """Seconds that a file must not have changed; 10 where no rule is written."""
+        if self.size_stable_for is not None:
+            return self.size_stable_for
+        return 0.0 if self.marker is not None or self.renamed else 10.0
 
 
 class AfterSuccess(Part):
@@ -226,9 +238,7 @@ class FileSource(Part):
     every: Annotated[
         Duration, AfterValidator(_not_too_often), Words("how often it looks", "hvor ofte den ser etter")
     ] = 5.0
-    ready_when: Annotated[ReadyWhen, Words("when a file is whole", "når en fil er ferdig skrevet")] = ReadyWhen(
-        size_stable_for=10.0
-    )
+    ready_when: Annotated[ReadyWhen, Words("when a file is whole", "når en fil er ferdig skrevet")] = ReadyWhen()
     order: Annotated[Literal["by_name", "by_modified"], Words("which file goes first", "hvilken fil som går først")] = (
         "by_name"
     )

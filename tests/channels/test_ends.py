@@ -86,7 +86,7 @@ MISTAKES = [
     pytest.param(site(MLLP[:-1] + ", from: ▸ward}"), "E214", "client_ca", id="the same over MLLP"),
     pytest.param(site(HTTP + "max_message: ▸65MB}"), "E112", "25MB", id="too large"),
     pytest.param(site("{type: file, path: in, every: ▸10ms}"), "E112", "5s", id="too often"),
-    pytest.param(site("{type: file, path: in, ▸ready_when: {}}"), "E112", "marker: .ok", id="no ready rule"),
+    pytest.param(site("{type: file, path: in, ready_when: {marker: ▸ok}}"), "E112", ".ok", id="end of a marker"),
     pytest.param(
         site("{type: file, path: in, ▸ready_when: {renamed: true, marker: .ok}}"),
         "E112",
@@ -214,7 +214,7 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert (source.idle_timeout, source.header_timeout, source.body_timeout) == (60.0, 15.0, 60.0)
     source = built(tmp_path, site("{type: file, path: in}")).config.channels["adt"].source
     assert (source.match, source.every, source.order) == ("*", 5.0, "by_name")
-    assert (source.ready_when.size_stable_for, source.after_success.move) == (10.0, "behandlet")
+    assert (source.ready_when.stable_for, source.after_success.move) == (10.0, "behandlet")
     assert (source.after_reject.move, source.after_reject.write_report) == ("avvist", True)
     system: Any = built(tmp_path, sending('{type: http, url: "http://127.0.0.1/in/"}')).config.systems["x"]
     assert (system.url, system.idempotent, system.message_id_header) == ("http://127.0.0.1/in/", False, "X-Message-Id")
