@@ -38,6 +38,19 @@ def test_each_command_of_the_readme_runs(line: str, site: Path) -> None:
     assert done.stdout.strip() or ">" in line, f"{line} said nothing"
 
 
+@pytest.mark.parametrize("line", re.findall(r"^source: \{.*\}", TEXT, re.M))
+def test_each_source_of_the_readme_is_taken_by_a_channel(line: str, site: Path, tmp_path: Path) -> None:
+    text = (site / "channels.yaml").read_text("utf-8")
+    changed = re.sub(r"^    source:\n(?:      .*\n)+", f"    {line}\n", text, count=1, flags=re.M)
+    assert changed != text
+    (tmp_path / "channels.yaml").write_text(changed, "utf-8")
+    (tmp_path / "inn").mkdir()
+    done = subprocess.run(
+        [Path(sys.executable).parent / "budstikke", "check"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("make")])
 def test_each_make_target_of_the_readme_exists(line: str) -> None:
     target = line.split()[1]
