@@ -42,7 +42,7 @@ class Walk:
         inner = isinstance(value.get("contained"), list)
         outer = self._contained
         if inner:
-            ids = {one.get("id") for one in value["contained"] if isinstance(one, dict)}
+            ids = [one.get("id") for one in value["contained"] if isinstance(one, dict)]
             self._contained = frozenset(text for text in ids if isinstance(text, str))
         elif not place or ".contained[" not in place:
             self._contained = frozenset()

@@ -149,6 +149,13 @@ def test_what_is_no_resource_is_found_out(value: Any) -> None:
     assert len(validate(value)) == 1
 
 
+@pytest.mark.parametrize("odd", [[], {}, ["a"], {"a": 1}, 5, None], ids=str)
+def test_an_id_of_another_kind_in_a_contained_resource_is_found_out(odd: Any) -> None:
+    resource = with_contained()
+    resource["contained"][0]["id"] = odd
+    assert "Condition.contained[0].Practitioner.id" in {issue.place for issue in validate(resource)}
+
+
 def test_a_resource_nested_too_deeply_is_an_issue_and_no_crash() -> None:
     deep: dict[str, Any] = {"url": "u:a", "valueString": "x"}
     for _ in range(5000):
