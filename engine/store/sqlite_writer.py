@@ -239,8 +239,12 @@ class Writer:
         return _Group(items, size)
 
     def _insert(self, group: _Group, patience: float) -> bool:
-        """Begin and insert; False where another process has the file and there is no patience. A group that fails has
-        its results."""
+        """Begin and insert; False where another process has the file and there is no patience. A group that fails, or
+        that a stopped store does not take, has its results."""
+        refusal = self.refusal
+        if refusal is not None and refusal.code == "store.stopped":
+            group.results = [(write, refusal) for _, _, write in group.items]
+            return True
         try:
             if not self._transaction.begin(patience):
                 return False

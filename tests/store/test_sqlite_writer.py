@@ -313,6 +313,17 @@ def test_after_a_failed_fsync_on_the_loop_nothing_is_written_any_more(
     store.close()
 
 
+def test_what_waits_when_the_store_is_stopped_is_refused(
+    looped: SqliteStore, turns: Turns, make: Make, disk: str
+) -> None:
+    pendings = [looped.accept(make(n)) for n in range(3)]
+    before = looped.commits
+    looped._writer.stop(OSError("a payload file cannot be trusted"))
+    assert [outcome(pending) for pending in pendings] == ["store.stopped"] * 3
+    turns.turn()
+    assert (looped.commits, list(looped.messages())) == (before, [])
+
+
 def test_one_bad_record_on_the_loop_fails_alone(looped: SqliteStore, turns: Turns, make: Make, disk: str) -> None:
     bad = make(2, verdict=VerdictRow("rev-1", "no such state", ""))
     pendings = [looped.accept(make(1)), looped.accept(bad), looped.accept(make(3))]
