@@ -266,3 +266,32 @@ async def test_a_key_does_not_move_on_before_its_outcome_is_durable(make: Make) 
         if len(it.receiver.seen) == 2:
             break
     assert it.receiver.seen == [b"a1", b"a2"]
+
+
+WAITED_FOR: dict[str, tuple[Receiver, bool, list[int], list[bool]]] = {
+    "nobody": (Receiver(), False, [1], [True]),
+    "nobody, each with a key of its own": (Receiver(), False, [1, 2], [True, True]),
+    "the next one of its key": (Receiver(), False, [1, 1], [False, True]),
+    "a sender whose answer hangs on it": (Receiver(), True, [1], [False]),
+    "us, where a repeat would do harm": (Receiver(idempotent=False), False, [1], [False]),
+}
+
+
+@pytest.mark.parametrize("name", WAITED_FOR)
+async def test_only_an_outcome_that_nobody_waits_for_is_recorded_unhurried(make: Make, name: str) -> None:
+    receiver, watched, keys, expected = WAITED_FOR[name]
+    it = make(receiver)
+    recorded, asked = it.store.record, []
+
+    def record(attempt: Attempt, unhurried: bool = False) -> Pending[None]:
+        asked.append(unhurried)
+        return recorded(attempt, unhurried)
+
+    it.store.record = record  # type: ignore[method-assign]
+    receiver.gate.clear()
+    deliveries = [await it.put(b"a%d" % number, key) for number, key in enumerate(keys)]
+    if watched:
+        it.dispatcher.watch(deliveries[0])
+    receiver.gate.set()
+    await it.settle()
+    assert asked == expected
