@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,7 +13,7 @@ import pytest
 
 from engine.delivery import State, Step
 from engine.errors import StoreError
-from engine.store import Acceptance, Accepted, Attempt, AuditEntry, Pending, VerdictRow, sqlite_writer
+from engine.store import Acceptance, Accepted, Attempt, AuditEntry, NewDelivery, Pending, VerdictRow, sqlite_writer
 from engine.store import sqlite as sqlite_store
 from engine.store.sqlite import SqliteStore, open_store
 from engine.store.sqlite_schema import connect
@@ -117,6 +118,28 @@ def test_a_full_disk_fails_what_does_not_fit_and_goes_on_when_there_is_room(stor
     assert [row.id for row in store.messages()] == ["message-000004", "message-000001"]
 
 
+def test_a_file_is_removed_once_its_row_is_gone_for_good(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_store, "connect", watched_connection)
+    store = open_store(path, inline_limit=100)
+    connection = store._connection
+    assert isinstance(connection, Watched)
+    large = NewDelivery("journal", "fhir", b"x" * 1000, "text/plain", keys=(1,))
+    store.accept(make(1, deliveries=(large,))).wait(10)
+    connection.fault = sqlite3.SQLITE_FULL
+    assert outcome(store.record(delivered(1))) == "store.full"
+    connection.fault = None
+    assert outcome(store.accept(make(2))) == "Accepted"
+    assert store._writer._transaction._numbers.files == []
+    assert store.payload(1001) == b"x" * 1000
+    store.record(delivered(1)).wait(10)
+    at_rest(store)
+    assert store._writer._transaction._numbers.files == []
+    store.close()
+    assert [file for file in (path.parent / "payload").rglob("*") if file.is_file()] == []
+
+
 def test_a_lock_held_elsewhere_fails_the_group_and_not_the_store(
     store: SqliteStore, path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +205,27 @@ def test_who_blocks_on_a_write_gets_it_though_the_loop_never_turns(path: Path, m
     writes = [store.accept(make(n)) for n in range(3)]
     assert {outcome(write) for write in writes[1:]} == {"Accepted"}
     assert outcome(store.accept(make(3))) == "Accepted"
+    store.close()
+
+
+def test_who_blocks_while_a_commit_runs_gets_the_next_one_though_the_loop_never_turns(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_store, "connect", watched_connection)
+    store = open_store(path, wake=lambda call: None)
+    connection = store._connection
+    assert isinstance(connection, Watched)
+    connection.gate = threading.Event()
+    found: list[str] = []
+    blocked = [threading.Thread(target=lambda n=n: found.append(outcome(store.accept(make(n))))) for n in (1, 2)]
+    for number, thread in enumerate(blocked):
+        thread.start()
+        while not (store._writer._hurried if number else store._writer._in_flight):
+            assert thread.is_alive()
+    connection.gate.set()
+    for thread in blocked:
+        thread.join(15)
+    assert found == ["Accepted", "Accepted"]
     store.close()
 
 
@@ -334,6 +378,13 @@ def test_one_bad_record_on_the_loop_fails_alone(looped: SqliteStore, turns: Turn
     assert [outcome(pending) for pending in pendings] == ["Accepted", "store.conflict", "Accepted"]
 
 
+def at_rest(store: SqliteStore) -> None:
+    """Who blocked on a write is told before the thread has put the connection down."""
+    until = time.monotonic() + 10
+    while store._writer._state is not _State.IDLE:
+        assert time.monotonic() < until
+
+
 def delivered(number: int) -> Attempt:
     return Attempt(number * 1000 + 1, 0, 0, "delivered", "", Step(State.DELIVERED))
 
@@ -345,8 +396,7 @@ def test_what_nobody_waits_for_goes_with_the_next_commit(
     turns.turn()
     while not first:
         turns.turn_when_called()
-    while looped._writer._state is not _State.IDLE:
-        pass
+    at_rest(looped)
     before = looped.commits
     told = told_of([looped.record(delivered(1), unhurried=True)])
     turns.turn()
@@ -365,7 +415,11 @@ def test_what_nobody_waits_for_is_written_soon_all_the_same(
     looped: SqliteStore, turns: Turns, make: Make, disk: str
 ) -> None:
     looped.accept(make(1)).wait(10)
+    at_rest(looped)
+    turns.turn()  # what was called for before the thread took it
     told = told_of([looped.record(delivered(1), unhurried=True)])
+    turns.turn()
+    assert told == []
     turns.time_passes()
     while not told:
         turns.turn_when_called()
@@ -376,12 +430,27 @@ def test_what_nobody_waits_for_is_written_soon_all_the_same(
 def test_what_nobody_waited_for_is_not_left_behind(path: Path, turns: Turns, make: Make, end: str) -> None:
     store = open_store(path, wake=turns.calls.put, later=turns.later)
     store.accept(make(1)).wait(10)
+    at_rest(store)
     pending = store.record(delivered(1), unhurried=True)
     if end == "somebody blocks on it":
         pending.wait(10)
     store.close()
     again = open_store(path)
     assert again.counts() == {"delivered": 1}
+    again.close()
+
+
+@pytest.mark.parametrize("loop", ["a loop that never turns", "no loop"])
+def test_closing_writes_all_that_waits_in_however_many_groups(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "ROWS_AT_ONCE", 2)
+    store = open_store(path, wake=(lambda call: None) if loop == "a loop that never turns" else None)
+    for number in range(7):
+        store.accept(make(number))
+    store.close()
+    again = open_store(path)
+    assert len(again.messages()) == 7
     again.close()
 
 
