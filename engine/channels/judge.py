@@ -19,7 +19,7 @@ from engine.channels.revision import Plan, Target
 from engine.errors import InvalidMessage, MappingError
 from engine.mapping import CompiledMapping, Context, Mapped
 from engine.message import Answer, AnswerKind, Envelope, Issue, Received, Severity
-from engine.standards import Document
+from engine.standards import Document, Standard
 from engine.standards.fhir.dump import dump
 from engine.standards.fhir.render import Origin, render
 from engine.standards.fhir.validator import validate
@@ -150,8 +150,8 @@ def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:
     return tuple(notes)
 
 
-def _mapping(known: Mapping[str, CompiledMapping], envelope: Envelope) -> CompiledMapping:
-    mapping = known.get(envelope.type)
+def _mapping(known: Mapping[str, CompiledMapping], envelope: Envelope, standard: Standard) -> CompiledMapping:
+    mapping = next((known[match] for match in standard.matches(envelope) if match in known), None)
     if mapping is None:
         near = envelope.type.partition("^")[0] in {key.partition("^")[0] for key in known}
         code, place = ("201", "MSH[1]-9[1].2") if near else ("200", "MSH[1]-9[1].1")
@@ -210,7 +210,7 @@ def _route(
         if target.writing is None:
             payload, kind = received.raw, plan.standard.media_type
         else:
-            mapping = _mapping(target.mappings or plan.mappings, envelope)
+            mapping = _mapping(target.mappings or plan.mappings, envelope, plan.standard)
             if mapping.id not in made:
                 made[mapping.id], more = _map(received, plan, document, envelope, mapping)
                 issues += more

@@ -89,6 +89,14 @@ class Standard(Protocol):
         """
         ...
 
+    def matches(self, envelope: Envelope) -> Sequence[str]:
+        """What a mapping may name to take such a message (its `match`), the most special first: `ADT^A01`."""
+        ...
+
+    def is_match(self, text: str) -> bool:
+        """Whether a mapping of this standard may name that in its `match`."""
+        ...
+
     def receivers(self, document: Document) -> Sequence[Party]:
         """Everyone in health care whom the message is sent to: the primary receiver, then the copy receivers."""
         ...

@@ -152,3 +152,14 @@ def test_whatever_the_bytes_only_our_errors_come_and_an_answer_is_always_formed(
             rig.standard.receipt_of(document)
         except EngineError:
             continue
+
+
+@pytest.mark.parametrize("rig", EVERY)
+def test_a_mapping_may_name_what_takes_a_message(rig: Rig) -> None:
+    standard = rig.standard
+    for raw in rig.good:
+        names = standard.matches(standard.envelope(standard.decode(raw, CHARSET)))
+        assert names
+        assert all(standard.is_match(name) for name in names)
+    assert not standard.is_match("")
+    assert not standard.is_match("anything at all")

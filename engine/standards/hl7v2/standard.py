@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from engine.message import Answer, Envelope, Issue, Party, ReceiptStatus
@@ -11,6 +12,8 @@ from engine.standards.hl7v2.conformance import conformance
 from engine.standards.hl7v2.envelope import envelope_of, peek
 from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Er7Document, Segment, read
 from engine.standards.hl7v2.split import split
+
+_TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
 
 
 class Hl7v2:
@@ -36,6 +39,13 @@ class Hl7v2:
 
     def acknowledge(self, raw: bytes, answer: Answer, control_id: str, micros: int) -> bytes:
         return acknowledge(raw, answer, control_id, micros)
+
+    def matches(self, envelope: Envelope) -> Sequence[str]:
+        """The message type as in MSH-9: `ADT^A01`."""
+        return (envelope.type,)
+
+    def is_match(self, text: str) -> bool:
+        return _TYPE.fullmatch(text) is not None
 
     def receivers(self, document: Document) -> Sequence[Party]:
         return (envelope_of(_er7(document)).receiver,)

@@ -20,6 +20,7 @@ from engine.standards.kith.receipt_rules import receipt_findings
 from engine.standards.kith.selection import selection_findings
 
 _NEXT = re.compile(rb"(?<=>)\s*+((?:\xef\xbb\xbf)?<\?xml\s)")
+_MATCH = re.compile(r"[A-Za-z0-9:./_-]+/[A-Za-z0-9._-]+( [A-Za-z0-9_.-]+)?")
 _HINTS = "{http://www.w3.org/2001/XMLSchema-instance}"
 """Where a schema may be found is no content of a message."""
 
@@ -65,6 +66,16 @@ class Kith:
         acknowledges, and the AppRec is a message of its own that is delivered later (decision 8).
         """
         return b""
+
+    def matches(self, envelope: Envelope) -> Sequence[str]:
+        """The end of the payload's namespace with the type, then without: `dialog/2013-01-23 DIALOG_NOTAT`.
+
+        Decision 14: the namespace first, then `Type/@V`.
+        """
+        return (f"{envelope.version} {envelope.type}", envelope.version)
+
+    def is_match(self, text: str) -> bool:
+        return _MATCH.fullmatch(text) is not None
 
     def receivers(self, document: Document) -> Sequence[Party]:
         return tuple(party_of(one) for one in receivers_of(_kith(document)))
