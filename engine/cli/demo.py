@@ -11,8 +11,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,33 +26,15 @@ from engine.channels.lint import sound_site
 from engine.channels.replay import preview
 from engine.channels.runner import Runner
 from engine.cli import words
-from engine.cli.demo_steps import STEPS, Step
+from engine.cli.demo_senders import by_file, over_http, over_mllp
+from engine.cli.demo_steps import STEPS
+from engine.cli.demo_told import Told, show
 from engine.standins.journal.faults import Fault
 from engine.standins.journal.server import serve
-from engine.transport.mllp_client import MllpClient
 
 DOWN_FOR = 3.0
 PATIENCE = 90.0
-
-
-@dataclass(slots=True)
-class Told:
-    """What became of one step."""
-
-    step: Step
-    answer: str = ""
-    same_answer: bool = False
-    message: str = ""
-    state: str = ""
-    attempts: int = 0
-    links: list[str] = field(default_factory=list)
-
-    def good(self) -> bool:
-        """Whether it is what the story says."""
-        if self.step.repeats:
-            return self.answer == self.step.answer and self.same_answer
-        expected = (self.step.answer, self.step.state)
-        return (self.answer, self.state) == expected and (self.state != "delivered" or bool(self.links))
+_SENDERS = {"mllp": over_mllp, "http": over_http, "file": by_file}
 
 
 def demo(
@@ -74,8 +55,11 @@ def demo(
 async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> bool:
     journal = await serve("127.0.0.1", 8090 if keep_running else 0)
     ports = ("127.0.0.1:2575", "127.0.0.1:2576") if keep_running else ("127.0.0.1:0", "127.0.0.1:0")
+    dropped = folder / "inn"
+    dropped.mkdir()
     env = {
         **os.environ,
+        "BUDSTIKKE_DROPPED": str(dropped),
         "BUDSTIKKE_JOURNAL": journal.url,
         "BUDSTIKKE_ADT": ports[0],
         "BUDSTIKKE_LAB": ports[1],
@@ -87,9 +71,10 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
             journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))
             stream = sys.stderr if as_json else sys.stdout
             print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds", file=stream)
-            told = await _tell_story(root / "samples" / "hl7v2", runner, as_json)
+            kinds = {name: channel.source.type for name, channel in site.config.channels.items()}
+            told = await _tell_story(root / "samples", runner, kinds, as_json)
             await _look_up(runner, told, journal.url)
-            good = _show(told, as_json)
+            good = show(told, as_json)
             if keep_running:
                 await _stay(runner, journal.url)
             return good
@@ -97,7 +82,7 @@ async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> 
         await journal.stop()
 
 
-async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told]:
+async def _tell_story(samples: Path, runner: Runner, kinds: Mapping[str, str], as_json: bool) -> list[Told]:
     told = [Told(step) for step in STEPS]
     looking = words.terminal() and not as_json
     shape = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
@@ -107,7 +92,7 @@ async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told
         sending = progress.add_task("sent and answered", total=len(told))
         await asyncio.gather(
             *(
-                _send(
+                _SENDERS[kinds[channel.name]](
                     samples,
                     channel.source.address,
                     [each for each in told if each.step.channel == channel.name],
@@ -118,28 +103,6 @@ async def _tell_story(samples: Path, runner: Runner, as_json: bool) -> list[Told
         )
         await _settled(runner, progress)
     return told
-
-
-async def _send(samples: Path, address: str, told: list[Told], advance: Callable[[], None]) -> None:
-    """One sender: one connection, one message in flight, the next when the answer has come."""
-    host, _, port = address.rpartition(":")
-    first: dict[str, bytes] = {}
-    async with MllpClient(host, int(port)) as client:
-        for each in told:
-            raw = (samples / each.step.file).read_bytes()
-            answer = await client.send(each.step.edit(raw) if each.step.edit else raw)
-            each.answer = _code(answer)
-            each.same_answer = first.get(each.step.file) == answer
-            first.setdefault(each.step.file, answer)
-            advance()
-
-
-def _code(answer: bytes) -> str:
-    """MSA-1."""
-    for segment in answer.split(b"\r"):
-        if segment.startswith(b"MSA"):
-            return segment.split(b"|")[1].decode("ascii", "replace")
-    return ""
 
 
 async def _settled(runner: Runner, progress: Progress) -> None:
@@ -183,53 +146,6 @@ def _links(payload: bytes, journal: str) -> list[str]:
 async def _exists(session: aiohttp.ClientSession, link: str) -> bool:
     async with session.get(link) as response:
         return response.status == 200
-
-
-def _show(told: list[Told], as_json: bool) -> bool:
-    good = all(each.good() for each in told)
-    if as_json:
-        words.show_json([_document(each) for each in told])
-        return good
-    for each in told:
-        if each.links:
-            print(f"{each.step.what} ({each.message})")
-            print("\n".join(_shown(each.links)))
-    columns = ("message", "answer", "state", "attempts", "resources", "as expected")
-    rows = [
-        (
-            each.step.what,
-            each.answer,
-            each.state,
-            str(each.attempts),
-            str(len(each.links)),
-            "yes" if each.good() else "NO",
-        )
-        for each in told
-    ]
-    words.show_table(columns, rows, "what became of each message")
-    wrong = sum(not each.good() for each in told)
-    print(f"\n{len(told)} messages, " + ("every outcome as expected" if good else f"{wrong} NOT as expected"))
-    return good
-
-
-def _shown(links: list[str]) -> list[str]:
-    """One link of each type of resource, with how many more there are."""
-    by_type: dict[str, list[str]] = {}
-    for link in links:
-        by_type.setdefault(link.split("/")[-2], []).append(link)
-    return [f"  {found[0]}" + (f"  and {len(found) - 1} more" if len(found) > 1 else "") for found in by_type.values()]
-
-
-def _document(each: Told) -> dict[str, object]:
-    return {
-        "what": each.step.what,
-        "file": each.step.file,
-        "answer": each.answer,
-        "state": each.state,
-        "attempts": each.attempts,
-        "resources": each.links,
-        "as_expected": each.good(),
-    }
 
 
 async def _stay(runner: Runner, journal: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,11 @@ def test_a_sound_site_passes_and_says_so(tmp_path: Path) -> None:
 
 
 def test_the_demo_site_of_the_repository_passes_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BUDSTIKKE_JOURNAL", "BUDSTIKKE_ADT", "BUDSTIKKE_LAB", "BUDSTIKKE_ARCHIVE"):
+    for name in ("BUDSTIKKE_JOURNAL", "BUDSTIKKE_ADT", "BUDSTIKKE_LAB", "BUDSTIKKE_FOLDER", "BUDSTIKKE_DROPPED"):
         monkeypatch.delenv(name, raising=False)
     result = run("check", str(ROOT), "--strict")
-    assert (result.exit_code, result.stdout) == (0, f"{ROOT}/channels.yaml: nothing wrong, 2 channels\n")
+    assert result.exit_code == 0
+    assert re.fullmatch(re.escape(str(ROOT)) + r"/channels\.yaml: nothing wrong, \d+ channels\n", result.stdout)
 
 
 def test_every_mistake_is_a_line_with_place_severity_code_and_remedy(tmp_path: Path) -> None:
