@@ -81,7 +81,7 @@ def plans_of(site: Site, registry: Registry, make_keys: bool = True) -> dict[str
         for id in (*channel.mapping, *own):
             try:
                 if id not in loaded:
-                    loaded[id] = load_mapping(id, read)
+                    loaded[id] = load_mapping(id, read, standards=registry.standards)
             except ConfigError as error:
                 findings += error.findings
     if findings:

@@ -25,6 +25,7 @@ from engine.channels.site import FILE, Reading, Site, read_site
 from engine.errors import ConfigError, Finding
 from engine.mapping.conditions import compile_condition, compile_value
 from engine.mapping.shelf import load_mapping
+from engine.plugins.builtin import full_registry
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -94,7 +95,7 @@ def _mappings(site: Site) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
     named |= {part.mapping for channel in channels for part in channel.destinations.values() if part.mapping}
     for name in sorted(named & found):
         try:
-            mapping = load_mapping(name, read)
+            mapping = load_mapping(name, read, standards=full_registry().standards)
             types[name] = mapping.types
             findings.extend(mapping.warnings)
         except ConfigError as error:

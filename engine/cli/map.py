@@ -16,22 +16,21 @@ from engine.errors import ConfigError, InvalidMessage
 from engine.mapping import Context
 from engine.mapping.cases import run_cases
 from engine.mapping.explain import explain as explained
-from engine.mapping.shelf import Er7Mapping, load_mapping
+from engine.mapping.shelf import LoadedMapping, load_mapping
 from engine.message import Issue, Severity
-from engine.standards import Charset
+from engine.plugins.builtin import full_registry
+from engine.standards import Charset, Document, Standard
 from engine.standards.fhir.dump import dump
 from engine.standards.fhir.identity import Writing
 from engine.standards.fhir.provenance import Origin
 from engine.standards.fhir.render import render
-from engine.standards.hl7v2.envelope import envelope_of
-from engine.standards.hl7v2.er7 import Er7Document, read
 
 app = typer.Typer(help="Try, test and explain mappings.", no_args_is_help=True, rich_markup_mode=None)
 
 SHIPPED = Path(__file__).resolve().parents[2]
 """Where the shipped mappings/ and samples/ lie."""
 
-File = Annotated[Path, typer.Argument(help="a file with one HL7 v2 message; - reads standard input")]
+File = Annotated[Path, typer.Argument(help="a file with one message, HL7 v2 or KITH-XML; - reads standard input")]
 Id = Annotated[str, typer.Option("--mapping", help="mapping id, as in hl7v2/adt; default: the one that takes the type")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document, for scripts")]
 Received = Annotated[int, typer.Option("--received", help="when it came in, microseconds since 1970 UTC")]
@@ -80,36 +79,48 @@ def fail(text: str, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
-def loaded(id: str) -> Er7Mapping:
+def loaded(id: str) -> LoadedMapping:
     """A mapping by id; wrong use where there is none. Raises: ConfigError."""
     try:
         reader(id)
     except OSError:
         raise fail(f"there is no mapping '{id}'; known: {', '.join(known_ids()) or 'none'}", 2) from None
-    return load_mapping(id, reader)
+    return load_mapping(id, reader, standards=full_registry().standards)
 
 
-def opened(file: Path, id: str) -> tuple[Er7Mapping, Er7Document, bytes]:
+def opened(file: Path, id: str) -> tuple[LoadedMapping, Document, bytes]:
     """The message, and the mapping that takes it."""
     if str(file) != "-" and not file.is_file():
         raise fail(f"there is no file {file}", 2)
     raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    try:
-        document = read(raw, Charset())
-        kind = envelope_of(document).type
-    except InvalidMessage as error:
-        raise fail(f"error {error.code} {error}", 1) from None
     if id:
-        return loaded(id), document, raw
+        mapping = loaded(id)
+        return mapping, _decoded(raw, [mapping.reader])[1], raw
+    standard, document = _decoded(raw, list(full_registry().standards.values()))
+    names = standard.matches(standard.envelope(document))
     for known in known_ids():
-        mapping = load_mapping(known, reader)
-        if kind in mapping.types:
+        mapping = loaded(known)
+        if mapping.standard == standard.name and not set(names).isdisjoint(mapping.types):
             return mapping, document, raw
-    raise fail(f"no mapping takes {kind}; name one with --mapping", 1)
+    raise fail(f"no mapping takes {names[0]}; name one with --mapping", 1)
 
 
-def context_of(mapping: Er7Mapping, document: Er7Document, received: int) -> Context:
-    envelope = envelope_of(document)
+def _decoded(raw: bytes, standards: list[Standard]) -> tuple[Standard, Document]:
+    """The first standard that can read it. Where none can, that to which it looks tells why."""
+    looks = [one for one in standards if (one.paths == "xml") is raw.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")]
+    for standard in looks or standards:
+        try:
+            document = standard.decode(raw, Charset())
+            standard.envelope(document)
+        except InvalidMessage as error:
+            told = fail(f"error {error.code} {error}", 1)
+        else:
+            return standard, document
+    raise told from None
+
+
+def context_of(mapping: LoadedMapping, document: Document, received: int) -> Context:
+    envelope = mapping.reader.envelope(document)
     sender = envelope.sender.identifier or "unknown"
     return Context(
         envelope, received, mapping.sources.time_zone or "Europe/Oslo", "urn:x-budstikke:" + "".join(sender.split())
@@ -139,12 +150,12 @@ def run(
     told(mapped.issues)
     if any(issue.severity is Severity.ERROR for issue in mapped.issues):
         raise typer.Exit(1)
-    envelope = envelope_of(document)
+    envelope = used.reader.envelope(document)
     digest = hashlib.sha256(raw).digest()
     origin = Origin(
         channel="map", message=digest.hex()[:32], message_id=envelope.message_id, message_type=envelope.type,
         sender=envelope.sender, mapping=used.id, mapping_revision=used.revision, revision="", sha256=digest,
-        received=received, raw=raw, content_type="x-application/hl7-v2+er7", include_original=original,
+        received=received, raw=raw, content_type=used.reader.media_type, include_original=original,
     )  # fmt: skip
     rendered = render(mapped.entries, mapped.links, Writing("by_id", b"budstikke map run"), origin)
     sys.stdout.buffer.write(dump(rendered.bundle, pretty=True) + b"\n")

@@ -33,13 +33,15 @@ class Context:
 class Mapped:
     """What a mapping made of one message. An issue of severity error refuses the whole message (decision 10).
 
-    `made`: the names of all its entries that were made, also of those that fell together with another.
+    `made`: the names of all its entries that were made, also of those that fell together with another. `read`: what the
+    accounts of its standard need of the run.
     """
 
     entries: list[Entry]
     links: list[Link]
     issues: list[Issue]
     made: frozenset[str] = frozenset()
+    read: object = None
 
 
 class CompiledMapping(Protocol):

@@ -12,13 +12,11 @@ from typing import Any
 
 from engine.errors import InvalidMessage
 from engine.mapping import Context
-from engine.mapping.shelf import Er7Mapping
+from engine.mapping.shelf import LoadedMapping
 from engine.mapping.sources import Defined
 from engine.message import Issue
-from engine.standards import Charset
+from engine.standards import Charset, Standard
 from engine.standards.fhir import Entry
-from engine.standards.hl7v2.envelope import envelope_of
-from engine.standards.hl7v2.er7 import read
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar
 
 KEYS = frozenset(
@@ -57,12 +55,12 @@ class Outcome:
         return not self.faults
 
 
-def run_cases(mapping: Er7Mapping, sample: Sample) -> list[Outcome]:
+def run_cases(mapping: LoadedMapping, sample: Sample) -> list[Outcome]:
     """Every case of a mapping, in the order of its file."""
     return [run_case(mapping, case, sample) for case in mapping.sources.cases]
 
 
-def run_case(mapping: Er7Mapping, case: Defined, sample: Sample) -> Outcome:
+def run_case(mapping: LoadedMapping, case: Defined, sample: Sample) -> Outcome:
     """One case."""
     assert isinstance(case.node, YamlMap)
     try:
@@ -72,15 +70,15 @@ def run_case(mapping: Er7Mapping, case: Defined, sample: Sample) -> Outcome:
     return Outcome(case.name.text, case.file, case.name.line, faults)
 
 
-def _faults(mapping: Er7Mapping, case: YamlMap, sample: Sample) -> Iterator[str]:
+def _faults(mapping: LoadedMapping, case: YamlMap, sample: Sample) -> Iterator[str]:
     for key, _ in case.entries:
         if key.text not in KEYS:
             yield f"line {key.line}: a case has no '{key.text}'"
-    document = read(_message(case, sample), Charset())
+    document = mapping.reader.decode(_message(case, sample, mapping.reader), Charset())
     clock = _text(case.get("clock"))
     received = int(datetime.fromisoformat(clock.replace("Z", "+00:00")).timestamp() * 1_000_000) if clock else _CLOCK
     context = Context(
-        envelope_of(document),
+        mapping.reader.envelope(document),
         received,
         _text(case.get("time_zone")),
         _text(case.get("namespace")) or "urn:x-budstikke:test",
@@ -96,8 +94,10 @@ def _faults(mapping: Er7Mapping, case: YamlMap, sample: Sample) -> Iterator[str]
     yield from _issues(case.get("expect_issues"), mapped.issues)
 
 
-def _message(case: YamlMap, sample: Sample) -> bytes:
+def _message(case: YamlMap, sample: Sample, standard: Standard) -> bytes:
     stated = case.get("input")
+    if stated is not None and standard.paths == "xml":
+        return _text(stated).encode()
     if stated is not None:
         return "\r".join(line for line in _text(stated).splitlines() if line.strip()).encode()
     return sample(_text(case.get("input_file")))

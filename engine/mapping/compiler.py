@@ -6,8 +6,8 @@ Raises ConfigError with every finding. Warnings alone do not stop it.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from engine.errors import ConfigError, Finding
@@ -15,24 +15,24 @@ from engine.mapping import functions
 from engine.mapping.entries import Entries
 from engine.mapping.findings import Findings
 from engine.mapping.groups import Group, read_groups
-from engine.mapping.marks import Mark
+from engine.mapping.languages import Language, language_of, times_of
 from engine.mapping.module import Module
 from engine.mapping.nodes import Nodes
 from engine.mapping.polish import polished, spared
 from engine.mapping.reads import Reads
-from engine.mapping.runtime import Rule, Run, dated, moment
+from engine.mapping.runtime import Rule, Run
 from engine.mapping.sources import Sources
 from engine.mapping.tables import Table, TableReader
 from engine.mapping.templates import Templates
 from engine.mapping.terms import Terms
 from engine.mapping.values import Kept, as_code, as_uri
+from engine.standards import Document, Standard
 from engine.standards.fhir import Decimal, Verb
 from engine.standards.fhir.r4 import R4
 from engine.standards.fhir.shared import share
-from engine.standards.hl7v2 import paths, times
-from engine.standards.hl7v2.separators import Separators
+from engine.standards.hl7v2 import paths
 
-VERSION = "4"
+VERSION = "5"
 """Part of every mapping's revision: a change of what the compiler makes is a change of it."""
 
 _STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradictions": "error"}
@@ -40,27 +40,29 @@ _STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradiction
 
 @dataclass(slots=True)
 class Program:
-    """One mapping as Python: its source, and the function for a set of separators."""
+    """One mapping as Python: its source, and the function for each binding to messages."""
 
     text: str
     globals: dict[str, object]
     code: types.CodeType
-    message: Group
-    marks: tuple[Mark, ...]
+    language: Language
     strict: dict[str, str]
-    ignore: dict[str, str]
     warnings: tuple[Finding, ...]
-    bound: dict[Separators, Callable[[Run], None]]
+    bound: dict[Hashable, Callable[[Run], None]] = field(default_factory=dict)
 
-    def run_for(self, separators: Separators) -> Callable[[Run], None]:
-        """`run` with these separators for constants. A sender who keeps changing them costs time, not memory."""
-        found = self.bound.get(separators)
+    def run_for(self, document: Document) -> Callable[[Run], None]:
+        """`run` with this message's separators or namespaces for constants.
+
+        A sender who keeps changing them costs time, not memory.
+        """
+        key = self.language.key(document)
+        found = self.bound.get(key)
         if found is None:
             if len(self.bound) >= 16:
                 self.bound.clear()
-            scope = {**self.globals, **paths.bound(separators)}
+            scope = {**self.globals, **self.language.scope(key)}
             exec(self.code, scope)
-            found = self.bound[separators] = cast("Callable[[Run], None]", scope["run"])
+            found = self.bound[key] = cast("Callable[[Run], None]", scope["run"])
         return found
 
 
@@ -68,6 +70,7 @@ def compile_sources(
     sources: Sources,
     r4: R4,
     findings: Findings,
+    standard: Standard,
     site: Mapping[str, Mapping[str, str]] | None = None,
     trace: bool = False,
 ) -> Program:
@@ -91,11 +94,12 @@ def compile_sources(
     if findings.errors:
         raise ConfigError(findings.found)
     text = _text(module)
-    scope = {**_globals(), **module.globals}
+    scope = {**_globals(), **times_of(standard.times), **module.globals}
     code = compile(text, f"<mapping {sources.id}>", "exec")
     warnings = tuple(finding for finding in findings.found if finding.severity == "warning")
     message = Group("", inner=[group for group in groups.values() if not group.outer])
-    return Program(text, scope, code, message, tuple(module.marks.found), strict, dict(sources.ignore), warnings, {})
+    language = language_of(standard, sources, message, tuple(module.marks.found))
+    return Program(text, scope, code, language, strict, warnings)
 
 
 def _text(module: Module) -> str:
@@ -120,11 +124,6 @@ def _globals() -> dict[str, object]:
         "numeric": functions.numeric,
         "numbers": functions.numbers,
         "BadValue": functions.BadValue,
-        "BadTime": times.BadTime,
-        "to_date": times.date,
-        "to_time": times.time,
-        "dated": dated,
-        "moment": moment,
         "Decimal": Decimal,
         "share": share,
         "Rule": Rule,

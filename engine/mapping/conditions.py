@@ -5,7 +5,7 @@ Compiled once when the channel is built; run for every message. Functions, types
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from engine.errors import ConfigError, MappingError
@@ -14,27 +14,31 @@ from engine.expression.parser import parse
 from engine.mapping.findings import Findings
 from engine.mapping.frames import Frame
 from engine.mapping.functions import FUNCTIONS, numbers, numeric
+from engine.mapping.groups import Group
+from engine.mapping.languages import language_of, xml_run
 from engine.mapping.module import Module
 from engine.mapping.reads import Reads
 from engine.mapping.shapes import Value
 from engine.mapping.sources import Sources
 from engine.mapping.terms import Terms
 from engine.mapping.writer import Block
-from engine.standards import Document
+from engine.mapping.xpaths import Prefixes
+from engine.standards import Document, Standard
 from engine.standards.fhir import r4
 from engine.standards.hl7v2 import paths
-from engine.standards.hl7v2.er7 import Er7Document
-from engine.standards.hl7v2.separators import Separators
+from engine.standards.hl7v2.standard import Hl7v2
 
 Place = Where | tuple[str, int, int]
 
 
-def compile_condition(text: str, where: Place, fields: Mapping[str, str] | None = None) -> Callable[[Document], bool]:
+def compile_condition(
+    text: str, where: Place, fields: Mapping[str, str] | None = None, standard: Standard | None = None
+) -> Callable[[Document], bool]:
     """`type in ('ADT^A01','ADT^A04')`, `PV1-2 = 'I' and not PID-30`. Raises: ConfigError.
 
-    `fields`: names that stand for paths, as a channel declares them.
+    `fields`: names that stand for paths, as a channel declares them. `standard`: HL7 v2 where none is given.
     """
-    compiler = _Compiler(where, fields or {})
+    compiler = _Compiler(where, fields or {}, standard or Hl7v2())
     block, frame = compiler.start()
     expression = compiler.expression(text)
     test = compiler.terms.condition(expression, frame, block)
@@ -43,9 +47,11 @@ def compile_condition(text: str, where: Place, fields: Mapping[str, str] | None 
     return lambda document: bool(run(document))
 
 
-def compile_value(text: str, where: Place, fields: Mapping[str, str] | None = None) -> Callable[[Document], str]:
+def compile_value(
+    text: str, where: Place, fields: Mapping[str, str] | None = None, standard: Standard | None = None
+) -> Callable[[Document], str]:
     """`MSH-9.2`, `PID-3[.5 = 'FNR'].1 else PID-2`: its text, "" where it has none. Raises: ConfigError."""
-    compiler = _Compiler(where, fields or {})
+    compiler = _Compiler(where, fields or {}, standard or Hl7v2())
     block, frame = compiler.start()
     expression = compiler.expression(text)
     value = compiler.terms.value(expression, frame, block)
@@ -104,10 +110,14 @@ _EMPTY = parse("''", Where("", 0, 0))
 class _Compiler:
     """One small module for one leaf."""
 
-    def __init__(self, where: Place, fields: Mapping[str, str]) -> None:
+    def __init__(self, where: Place, fields: Mapping[str, str], standard: Standard) -> None:
+        self.standard = standard
         self.where = where if isinstance(where, Where) else Where(*where)
         self.findings = Findings(r4.load())
-        self.module = Module(self.findings.r4, Sources("channel"), self.findings, {}, {}, False, document="d")
+        sources = Sources("channel", standard=standard.name, paths=standard.paths)
+        sources.prefixes = Prefixes({prefix: (uri,) for prefix, uri in standard.namespaces.items()})
+        self.sources = sources
+        self.module = Module(self.findings.r4, sources, self.findings, {}, {}, False, document="d")
         self.terms = _FieldTerms(self.module, Reads(self.module))
         self.terms.fields = {name: parse(path, self.where) for name, path in fields.items()}
         self.module.terms = self.terms
@@ -122,7 +132,7 @@ class _Compiler:
     def refuse(self, expression: Expression) -> None:
         """What only a mapping has."""
         kind = type(expression).__name__
-        if kind in ("As", "Reference", "Variable", "XPath"):
+        if kind in ("As", "Reference", "Variable"):
             hint = "compare text: PID-3.1, 'text', in ('A','B')"
             self.module.fault("M505", expression.column, "a channel has no types, entries or variables", hint)
             raise ConfigError(self.findings.found)
@@ -155,21 +165,23 @@ class _Compiler:
             "numbers": numbers,
             "missing": paths.missing,
         }
-        bound: dict[Separators, Callable[[Er7Document, Er7Document, None], object]] = {}
+        language = language_of(self.standard, self.sources, Group(""), ())
+        bound: dict[Hashable, Callable[[object, object, object], object]] = {}
 
         def run(document: Document) -> object:
-            if not isinstance(document, Er7Document):
+            if not language.takes(document):
                 raise MappingError(
-                    "this condition reads HL7 v2 messages", code="mapping.standard", place=self.where.file
+                    f"this condition reads {self.standard.name}", code="mapping.standard", place=self.where.file
                 )
-            made = bound.get(document.separators)
+            key = language.key(document)
+            made = bound.get(key)
             if made is None:
                 if len(bound) >= 16:
                     bound.clear()
-                scope: dict[str, Any] = {**names, **paths.bound(document.separators)}
+                scope: dict[str, Any] = {**names, **language.scope(key)}
                 exec(code, scope)
-                made = bound[document.separators] = scope["made"]
-            # The document has `named`, which is all that a look-up in the message wants of a scope.
-            return made(document, document, None)
+                made = bound[key] = scope["made"]
+            # An ER7 document has `named`, which is all that a look-up in the message wants of a scope.
+            return made(document, document, xml_run(document) if self.standard.paths == "xml" else None)
 
         return run

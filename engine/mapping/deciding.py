@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from engine.expression import And, Compare, Expression, In, Literal, Not, Or, Path, Reference
+from engine.expression import And, Compare, Expression, In, Literal, Not, Or, Path, Reference, XPath
 from engine.mapping.frames import Frame
 from engine.mapping.lookups import segment, segments
 from engine.mapping.module import Module
 from engine.mapping.reads import Reads
 from engine.mapping.shapes import Value, united
 from engine.mapping.writer import Block
+from engine.mapping.xreads import XmlReads
 
 
 class Deciding(ABC):
@@ -18,6 +19,7 @@ class Deciding(ABC):
 
     def __init__(self, module: Module, reads: Reads) -> None:
         self.module, self.reads = module, reads
+        self.xml = XmlReads(module)
 
     @abstractmethod
     def value(self, expression: Expression, frame: Frame, block: Block, many: bool = False) -> Value | None:
@@ -52,6 +54,8 @@ class Deciding(ABC):
                 return self.exists(expression, frame, block)
             case Path(steps=(step,)) if step.pick is None:
                 return self.holds(expression, frame, block)
+            case XPath():
+                return self.xml.held(expression, frame, block)
             case Reference(entry=entry) if entry in self.module.entries.known():
                 return f"({self.module.entries.lookup(entry, frame, False)} is not None)"
             case _:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.expression import Expression, Path, Reference
+from engine.expression import Expression, Path, Reference, XPath
 from engine.mapping.bodies import Bodies
 from engine.mapping.frames import Frame
 from engine.mapping.identities import Identities
@@ -109,12 +109,18 @@ class Entries:
             scratch = Block()
             frame = self.message(plan, scratch)
             path = self.terms.parsed(over, plan.file)
-            if isinstance(path, Path):
-                opened = self.reads.loop(everything(path), frame, scratch)
+            if isinstance(path, Path | XPath):
+                opened = self.opened(path, frame, scratch)
                 plan.loops = opened[1].chain() if opened is not None else []
             elif path is not None:
                 self.fault(plan, over, "for_each goes over a path", "write for_each: AL1, a field, or a group")
         return plan
+
+    def opened(self, over: Path | XPath, frame: Frame, block: Block) -> tuple[Block, Frame] | None:
+        """The loop over what `for_each` names."""
+        if isinstance(over, XPath):
+            return self.terms.xml.loop(over, frame, block)
+        return self.reads.loop(everything(over), frame, block)
 
     def choice(self, plan: Plan, key: str, allowed: tuple[str, ...], default: str, required: bool = False) -> str:
         node = plan.node.get(key)
@@ -181,7 +187,7 @@ class Entries:
             path = self.terms.parsed(over, plan.file)
             self.module.label = plan.key
             self.module.walking = True
-            opened = self.reads.loop(everything(path), frame, function) if isinstance(path, Path) else None
+            opened = self.opened(path, frame, function) if isinstance(path, Path | XPath) else None
             self.module.walking = False
             if opened is None:
                 return
@@ -243,6 +249,8 @@ def _home(loops: list[Frame], key: str) -> tuple[str, str]:
     for loop in loops:
         if loop.kind == "group":
             where, item = loop.var, ""
+        elif loop.level == "node":
+            item = loop.var
         elif loop.kind == "segment":
             item = f"{loop.var}.position"
         else:

@@ -11,8 +11,8 @@ from typing import Any
 
 from engine.mapping import Context
 from engine.mapping.runtime import Made
-from engine.mapping.shelf import Er7Mapping
-from engine.standards.hl7v2.er7 import Er7Document
+from engine.mapping.shelf import LoadedMapping
+from engine.standards import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Explained:
     places: tuple[str, ...]
 
 
-def explain(mapping: Er7Mapping, document: Er7Document, context: Context) -> list[Explained]:
+def explain(mapping: LoadedMapping, document: Document, context: Context) -> list[Explained]:
     """Every element that the mapping makes of this message. Raises: ConfigError, MappingError."""
     run = mapping.ran(document, context, mapping.traced())
     made: dict[tuple[int, str], Made] = {(id(one.owner), one.element): one for one in run.trace}

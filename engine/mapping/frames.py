@@ -15,7 +15,7 @@ from engine.mapping.shapes import Value
 from engine.mapping.walks import Walk
 from engine.mapping.writer import Block
 
-Level = Literal["repetition", "component", "sub"]
+Level = Literal["repetition", "component", "sub", "node"]
 DEEPER: dict[str, Level] = {"repetition": "component", "component": "sub"}
 SEPARATOR = {"repetition": "C", "component": "S"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.expression import Path, Reference
+from engine.expression import Path, Reference, XPath
 from engine.mapping.assign import Assign
 from engine.mapping.defaults import Defaults, wrapped
 from engine.mapping.frames import Frame
@@ -155,6 +155,9 @@ class Nodes:
         elif isinstance(expression, Path):
             block.line(f"{variable} = []")
             opened = self.reads.loop(everything(expression), frame, block)
+        elif isinstance(expression, XPath):
+            block.line(f"{variable} = []")
+            opened = self.terms.xml.loop(expression, frame, block)
         elif expression is not None:
             self.fault(frame, over, "$for_each goes over a path or 'all ->entry'", "write $for_each: NTE")
             return None

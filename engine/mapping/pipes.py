@@ -88,7 +88,7 @@ class Pipes:
     def source(self, pipe: Pipe, function: Function | None, frame: Frame, block: Block, many: bool) -> Value | None:
         if function is not None and function.takes == "formatted":
             return self.formatted(pipe.source, frame, block)
-        if function is not None and function.takes == "raw":
+        if function is not None and function.takes == "raw" and self.module.sources.paths == "er7":
             raw = self.terms.raw(pipe.source, frame, block)
             if raw is None:
                 return None

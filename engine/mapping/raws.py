@@ -162,8 +162,12 @@ class Raws:
             what = "stands on a segment here" if item is not None else "has nothing to be relative to"
             self.fault(step.column, f"a relative path {what}", "write the segment and field: PID-3.4")
             return None
+        if item.level == "node":
+            self.fault(step.column, "this stands on an element", "write xp(...): xp(.), xp(@V), xp(mh:Id)")
+            return None
         variable = self.module.name("t")
-        level, code = item.level, item.var
+        level: Level = item.level
+        code = item.var
         depth = len(step.parts)
         if depth > {"repetition": 2, "component": 1, "sub": 0}[level]:
             self.fault(

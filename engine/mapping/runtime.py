@@ -6,8 +6,7 @@ Everything slow is here, off the straight path: issues, unknown codes, values th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -16,15 +15,12 @@ from engine.mapping import Context
 from engine.mapping.groups import Scope
 from engine.mapping.tables import Table
 from engine.message import Issue, Severity
+from engine.standards import Document
 from engine.standards.fhir import Entry, Identity, Link, Resource, Verb
 from engine.standards.hl7v2 import paths, times
 from engine.standards.hl7v2.er7 import Er7Document, Segment
 
 _SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "note": Severity.NOTE}
-
-dated = lru_cache(maxsize=4096)(times.date_time)
-"""dateTime of a text in a zone: results of one order repeat theirs thirty times."""
-moment = lru_cache(maxsize=4096)(times.instant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Made:
 class Run:
     """State of one run. The names are short because generated code is read by people."""
 
-    document: Er7Document
+    document: Document
     context: Context
     message: Scope
     zone: ZoneInfo
@@ -77,6 +73,10 @@ class Run:
 
     def place(self, segment: Segment, path: str, raw: str = "") -> str:
         return paths.place(segment, path, raw, self.functions)
+
+    def where(self, places: tuple[tuple[Segment, str, str], ...]) -> str:
+        """The first of several places that is in the message."""
+        return next((place for one in places if (place := self.place(*one))), "")
 
     def bad(self, error: Exception, rule: Rule, segment: Segment, path: str, raw: str) -> None:
         """A value that did not convert: an issue, and nothing."""
@@ -135,7 +135,7 @@ class Run:
 
     def required(self, rule: Rule, places: tuple[tuple[Segment, str, str], ...]) -> None:
         """A mandatory element has no value."""
-        place = self.place(*places[0]) if places else ""
+        place = self.where(places)
         told = {self.place(*one) for one in places}
         if any(issue.severity is Severity.ERROR and issue.place in told for issue in self.issues):
             return
@@ -154,7 +154,7 @@ class Run:
         return key in self.nameless
 
     def unidentified(self, key: str, level: str, rule: Rule, places: tuple[tuple[Segment, str, str], ...]) -> None:
-        place = self.place(*places[0]) if places else ""
+        place = self.where(places)
         standard = "101" if level == "error" else ""
         self.nameless.add(key)
         self.issue(level, "map.unidentified", f"{rule.makes}: no identity has a value", place, standard, rule)
@@ -198,7 +198,8 @@ class Run:
         """Whether a segment of this name may have one of these texts in a field. What is escaped or in parts may."""
         found = self.words.get((name, number))
         if found is None:
-            all = [one.fields for one in self.document.named.get(name, ())]
+            named = cast("Er7Document", self.document).named
+            all = [one.fields for one in named.get(name, ())]
             found = self.words[name, number] = {fields[number] for fields in all if len(fields) > number}
             found.discard("")
         return not found.isdisjoint(texts) or not "".join(found).isalnum()
@@ -263,6 +264,10 @@ _NOTES = {
     times.AMBIGUOUS: "the hour exists twice that night; the first was taken",
     times.SKIPPED: "the hour does not exist that night",
     times.MIDNIGHT: "24:00 became 00:00 of the next day",
+    "kith.time_filled": "seconds were not stated; filled with zeros",
+    "kith.time_ambiguous": "the hour exists twice that night; the first was taken",
+    "kith.time_skipped": "the hour does not exist that night",
+    "kith.time_midnight": "24:00 became 00:00 of the next day",
     "map.decimal_comma": "a decimal comma became a point",
 }
 

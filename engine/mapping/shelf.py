@@ -12,17 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ConfigError, Finding, MappingError
 from engine.mapping import Context, Mapped
-from engine.mapping.accounting import Accounts
 from engine.mapping.compiler import VERSION, Program, compile_sources
 from engine.mapping.findings import Findings
-from engine.mapping.groups import grouped
 from engine.mapping.runtime import Run
 from engine.mapping.sources import Read, Sources, file_name, load_sources
 from engine.message import Issue
-from engine.standards import Document
+from engine.standards import Document, Standard
 from engine.standards.fhir import r4
-from engine.standards.hl7v2 import paths
-from engine.standards.hl7v2.er7 import Er7Document
+from engine.standards.hl7v2.standard import Hl7v2
 
 ZONE = "Europe/Oslo"
 """Of times without an offset where neither message, channel nor mapping says."""
@@ -31,20 +28,24 @@ SiteTables = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(slots=True)
-class Er7Mapping:
-    """One HL7 v2 mapping, ready to run."""
+class LoadedMapping:
+    """One mapping, ready to run. `reader`: the standard that its messages are of."""
 
     id: str
     revision: str
-    standard: str
+    reader: Standard
     types: tuple[str, ...]
     version: str
     sources: Sources
     program: Program
     site: SiteTables
-    accounts: Accounts
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
     _traced: Program | None = None
+
+    @property
+    def standard(self) -> str:
+        """The standard's name."""
+        return self.reader.name
 
     @property
     def source(self) -> str:
@@ -59,26 +60,18 @@ class Er7Mapping:
     def run(self, document: Document, context: Context) -> Mapped:
         """Map one message. Raises: MappingError."""
         run = self.ran(document, context, self.program)
-        return Mapped(run.entries, run.links, run.issues, frozenset(run.keys))
+        read = self.program.language.read(run)
+        return Mapped(run.entries, run.links, run.issues, frozenset(run.keys), read)
 
     def ran(self, document: Document, context: Context, program: Program) -> Run:
         """A run with all it knows at its end."""
-        if not isinstance(document, Er7Document):
-            raise MappingError("this mapping reads HL7 v2 messages", code="mapping.standard", place=self.id)
-        run = Run(
-            document,
-            context,
-            grouped(document, program.message),
-            self.zone(context.time_zone or self.sources.time_zone or ZONE),
-            program.strict,
-            paths.bound(document.separators),
-            tables=bool(context.tables),
-            sender=object() if context.tables else (context.namespace, document.offset, context.time_zone),
-            offset=document.offset,
-            namespace=context.namespace or "urn:x-budstikke:unknown",
-        )
+        language = program.language
+        if not language.takes(document):
+            raise MappingError(f"this mapping reads {self.standard}", code="mapping.standard", place=self.id)
+        zone = self.zone(context.time_zone or self.sources.time_zone or ZONE)
+        run = language.run(document, context, zone, program.strict)
         try:
-            program.run_for(document.separators)(run)
+            program.run_for(document)(run)
         except Exception as error:
             # A fault of the generated code is ours. Its text may quote content, so only its kind is told.
             raise MappingError(
@@ -89,15 +82,16 @@ class Er7Mapping:
         return run
 
     def unread(self, document: Document, mapped: Mapped) -> list[Issue]:
-        """Each populated field that no rule reads and no `ignore` names."""
-        return self.accounts.unread(document, mapped.made) if isinstance(document, Er7Document) else []
+        """Each populated unit that no rule reads and no `ignore` names."""
+        language = self.program.language
+        return language.unread(document, mapped) if language.takes(document) else []
 
     def traced(self) -> Program:
         """The same mapping compiled to say what made each element; slower, for people."""
         if self._traced is None:
             findings = Findings(r4.load())
-            sources = load_sources(self.id, _kept(self.sources), findings)
-            self._traced = compile_sources(sources, findings.r4, findings, self.site, trace=True)
+            sources = load_sources(self.id, _kept(self.sources), findings, {self.standard: self.reader})
+            self._traced = compile_sources(sources, findings.r4, findings, self.reader, self.site, trace=True)
         return self._traced
 
     def zone(self, name: str) -> ZoneInfo:
@@ -110,23 +104,22 @@ class Er7Mapping:
         return found
 
 
-def load_mapping(id: str, read: Read, site: SiteTables | None = None) -> Er7Mapping:
-    """Read, check and compile a mapping. Raises: ConfigError with every finding."""
+def load_mapping(
+    id: str, read: Read, site: SiteTables | None = None, standards: Mapping[str, Standard] | None = None
+) -> LoadedMapping:
+    """Read, check and compile a mapping; without `standards` one from HL7 v2.
+
+    Raises: ConfigError with every finding.
+    """
     findings = Findings(r4.load())
-    sources = load_sources(id, read, findings)
+    known = standards or {"hl7v2": Hl7v2()}
+    sources = load_sources(id, read, findings, known)
     if findings.errors:
         raise ConfigError(findings.found)
-    program = compile_sources(sources, findings.r4, findings, site)
-    return Er7Mapping(
-        id,
-        _revision(sources, site or {}),
-        sources.standard,
-        sources.match,
-        sources.version,
-        sources,
-        program,
-        site or {},
-        Accounts(program.marks, program.ignore),
+    standard = known[sources.standard]
+    program = compile_sources(sources, findings.r4, findings, standard, site)
+    return LoadedMapping(
+        id, _revision(sources, site or {}), standard, sources.match, sources.version, sources, program, site or {}
     )
 
 

@@ -7,11 +7,14 @@ order.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import ConfigError
 from engine.mapping.findings import Findings
+from engine.mapping.prefixes import added, checked
+from engine.mapping.xpaths import Prefixes
+from engine.standards import Standard
 from engine.yamlfile import YamlList, YamlMap, YamlNode, YamlScalar, load
 
 Read = Callable[[str], str]
@@ -19,11 +22,10 @@ Read = Callable[[str], str]
 
 _KEYS = {
     "mapping", "module", "version", "standard", "match", "include", "profile", "strict", "defaults", "ignore",
-    "tables", "types", "groups", "entries", "cases",
+    "tables", "types", "groups", "entries", "cases", "namespaces", "alias",
 }  # fmt: skip
 _LEVELS = {"error": "error", "warn": "warning", "warning": "warning", "note": "note"}
 _STRICT = ("invalid_values", "unknown_codes", "contradictions")
-STANDARDS = ("hl7v2", "kith", "fhir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Sources:
     file: str = ""
     version: str = ""
     standard: str = "hl7v2"
+    paths: str = "er7"
+    prefixes: Prefixes = field(default_factory=Prefixes)
     match: tuple[str, ...] = ()
     time_zone: str = ""
     strict: dict[str, str] = field(default_factory=dict)
@@ -60,11 +64,13 @@ def file_name(id: str) -> str:
     return f"mappings/{id}.yaml"
 
 
-def load_sources(id: str, read: Read, findings: Findings) -> Sources:
+def load_sources(id: str, read: Read, findings: Findings, standards: Mapping[str, Standard]) -> Sources:
     """Read a mapping and all it includes. What is wrong goes to `findings`."""
     sources = Sources(id, file_name(id))
-    loader = _Loader(sources, read, findings)
+    loader = _Loader(sources, read, findings, standards)
     loader.file(id, None, "")
+    if sources.paths == "xml":
+        checked(sources, findings)
     return sources
 
 
@@ -86,8 +92,8 @@ def amended(node: YamlMap, rest: YamlMap) -> YamlMap:
 
 
 class _Loader:
-    def __init__(self, sources: Sources, read: Read, findings: Findings) -> None:
-        self.sources, self.read, self.findings = sources, read, findings
+    def __init__(self, sources: Sources, read: Read, findings: Findings, standards: Mapping[str, Standard]) -> None:
+        self.sources, self.read, self.findings, self.standards = sources, read, findings, standards
         self.open: list[str] = []
 
     def file(self, id: str, asked: YamlScalar | None, asker: str) -> None:
@@ -156,17 +162,17 @@ class _Loader:
                 "only a mapping can be run, and this is a module",
                 "write mapping: instead of module:",
             )
-        elif sources.standard not in STANDARDS:
-            self.findings.add(
-                "M106", file, standard or root, "standard must be hl7v2, kith or fhir", "write standard: hl7v2"
-            )
-        elif sources.standard != "hl7v2":
-            self.findings.add("M106", file, standard or root, f"mappings from {sources.standard} are not supported yet")
+        elif sources.standard not in self.standards:
+            names = " or ".join(sorted(self.standards))
+            self.findings.add("M106", file, standard or root, f"standard must be {names}", "write standard: hl7v2")
+        known = self.standards.get(sources.standard)
+        sources.paths = known.paths if known is not None else "er7"
         match = self.scalars(file, root.get("match"), "match")
         sources.match = tuple(item.text for item in match)
         for item in match:
-            if not re.fullmatch(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?", item.text):
-                self.findings.add("M107", file, item, "not a message type", "write it as in MSH-9: ADT^A01")
+            if known is not None and not known.is_match(item.text):
+                hint = "write it as in MSH-9: ADT^A01" if known.paths == "er7" else "write dialog/2006-10-11"
+                self.findings.add("M107", file, item, "not a message type", hint)
         strict = root.get("strict")
         if isinstance(strict, YamlMap):
             for key, value in strict.entries:
@@ -190,6 +196,7 @@ class _Loader:
 
     def definitions(self, file: str, root: YamlMap) -> None:
         sources = self.sources
+        sources.prefixes = added(sources.prefixes, file, root, self.findings)
         for part, place in (("types", sources.types), ("groups", sources.groups)):
             for name, node in self.pairs(file, root.get(part), part):
                 place.setdefault(name.text, Defined(file, name, node))
@@ -230,7 +237,11 @@ class _Loader:
             self.sources.entries[name.text] = Defined(present.file, present.name, merged)
 
     def ignored(self, file: str, name: YamlScalar, node: YamlNode) -> None:
-        if not re.fullmatch(r"[A-Z][A-Z0-9]{2}(-[1-9][0-9]*)?", name.text):
+        if self.sources.paths == "xml":
+            right = True
+        else:
+            right = re.fullmatch(r"[A-Z][A-Z0-9]{2}(-[1-9][0-9]*)?", name.text) is not None
+        if not right:
             self.findings.add("M111", file, name, "not a field or segment", "write PV1-18: reason, or ZPI: reason")
         elif not isinstance(node, YamlScalar) or not node.text.strip():
             self.findings.add("M111", file, node, f"no reason for ignoring {name.text}", "say why nobody needs it")

@@ -166,7 +166,7 @@ class Templates:
         if chosen is None:
             return None
         whole = node.get("$target")
-        kept = whole.text in KEPT if isinstance(whole, YamlScalar) else owner
+        kept = (whole.text in KEPT if isinstance(whole, YamlScalar) else owner) and level != "node"
         keep = self.remembered(name, parameters, body) if kept else ""
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.errors import ConfigError
@@ -30,6 +31,19 @@ from engine.mapping.shapes import Value, united
 from engine.mapping.writer import Block
 from engine.yamlfile import YamlNode, YamlScalar
 
+
+def paths_in(expression: Expression) -> Iterator[Path]:
+    """ER7 paths in an expression."""
+    if isinstance(expression, Path):
+        yield expression
+    for name in ("left", "right", "operand", "item", "source"):
+        part = getattr(expression, name, None)
+        if part is not None and not isinstance(part, str):
+            yield from paths_in(part)
+    for part in getattr(expression, "arguments", ()):
+        yield from paths_in(part)
+
+
 TEXTS = frozenset({"text", "code", "uri"})
 """Shapes that are plain text and may stand for each other."""
 
@@ -50,10 +64,15 @@ class Terms(Deciding):
         file = self.module.findings.file_of(node, file)
         self.module.leaf = (file, node.line, column)
         try:
-            return parse(node.text, Where(file, node.line, column))
+            found = parse(node.text, Where(file, node.line, column))
         except ConfigError as error:
             self.module.findings.take(error)
             return None
+        stray = next(paths_in(found), None) if self.module.sources.paths == "xml" else None
+        if stray is not None:
+            self.module.fault("M501", stray.column, "a message in XML has no such path", "write xp(...): xp(mh:Id)")
+            return None
+        return found
 
     # values
 
@@ -77,8 +96,7 @@ class Terms(Deciding):
             case As():
                 return self.module.templates.call(expression, frame, block, many)
             case XPath():
-                self.fault(expression.column, "xp(...) is for XML standards", "write a path such as PID-3")
-                return None
+                return self.xml.text(expression, frame, block, many)
             case _:
                 return Value(f"({self.condition(expression, frame, block)})", "condition")
 
@@ -233,6 +251,8 @@ class Terms(Deciding):
                 or any(step.pick is not None and not step.pick.number for step in expression.steps)
             )
             return self.reads.raw(expression, frame, block, wants_all)
+        if isinstance(expression, XPath):
+            return self.xml.raw(expression, frame, block, many)
         if isinstance(expression, Else):
             left = self.raw(expression.left, frame, block)
             if left is None:

@@ -6,11 +6,13 @@ from importlib.metadata import entry_points
 
 from engine.plugins import GROUP, Registry
 from engine.standards.hl7v2.standard import Hl7v2
+from engine.standards.kith.standard import Kith
 
 
 def register(registry: Registry) -> None:
     """The standards that ship."""
     registry.add_standard(Hl7v2())
+    registry.add_standard(Kith())
 
 
 def full_registry() -> Registry:

@@ -3,16 +3,20 @@
 A new standard is one folder here and one line in `engine/plugins/builtin.py`. Nothing here reads a clock, a file or a
 socket.
 
-Why: `compile_path` of decision 3 is not a call here yet. The mapping compiler takes HL7 v2's path code directly; the
-second standard will show what the two have in common. The place of a unit is in the standard's own words; the numbers
-beside it are HL7 v2's.
+Why `paths` and not `compile_path` (decision 3): a path becomes code inside a whole mapping, with loops, templates and
+accounts around it, which a call for each path cannot give. A standard says which of two path languages its documents
+are read by, ER7's or XPath, and mapping has one front end for each; a third XML standard needs no other. The place of a
+unit is in the standard's own words; the numbers beside it are HL7 v2's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from lxml import etree
 
 from engine.message import Answer, Envelope, Issue, Party, Receipt, ReceiptStatus
 
@@ -46,8 +50,56 @@ class Document(Protocol):
         ...
 
 
+class Tree(Document, Protocol):
+    """A document that is read by XPath."""
+
+    @property
+    def message(self) -> etree._Element:
+        """The root of the message: where paths begin."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """The namespace that chooses among those of a prefix with several: that of the main payload."""
+        ...
+
+    def place(self, element: etree._Element) -> str:
+        """Where an element stands in the message, in words; no content."""
+        ...
+
+
+class Times(Protocol):
+    """How a standard writes times, as functions to FHIR's. They raise BadTime, whose `code` says what is wrong."""
+
+    @property
+    def BadTime(self) -> type[ValueError]: ...
+    @property
+    def date(self) -> Callable[[str], str]: ...
+    @property
+    def date_time(self) -> Callable[[str, ZoneInfo, str], tuple[str, str]]: ...
+    @property
+    def instant(self) -> Callable[[str, ZoneInfo, str], tuple[str, str]]: ...
+    @property
+    def time(self) -> Callable[[str], str]: ...
+
+
 class Standard(Protocol):
     """One message standard."""
+
+    @property
+    def paths(self) -> Literal["er7", "xml"]:
+        """The path language that its documents are read by; with `xml` they are a `Tree`."""
+        ...
+
+    @property
+    def times(self) -> Times:
+        """How it writes times."""
+        ...
+
+    @property
+    def namespaces(self) -> Mapping[str, str]:
+        """Prefixes that a channel's conditions may use; none for ER7."""
+        ...
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.mapping import Context, Mapped
-from engine.mapping.shelf import Er7Mapping, load_mapping
+from engine.mapping.shelf import LoadedMapping, load_mapping
 from engine.standards import Charset
 from engine.standards.hl7v2.envelope import envelope_of
 from engine.standards.hl7v2.er7 import Er7Document, read
@@ -17,7 +17,7 @@ from engine.standards.hl7v2.er7 import Er7Document, read
 HEADER = "mapping: t\nstandard: hl7v2\nmatch: [ADT^A01]\n"
 MSH = "MSH|^~\\&|EPJ|UNN|J|J|20260101120000+0100||ADT^A01|1|P|2.5.1"
 
-Build = Callable[..., Er7Mapping]
+Build = Callable[..., LoadedMapping]
 RunOn = Callable[..., Mapped]
 Message = Callable[..., Er7Document]
 Patient = Callable[..., dict[str, Any]]
@@ -27,7 +27,7 @@ Patient = Callable[..., dict[str, Any]]
 def build() -> Build:
     """Compile a mapping from its text below the header; `modules` are files that it may include."""
 
-    def compiled(text: str, site: dict[str, dict[str, str]] | None = None, **modules: str) -> Er7Mapping:
+    def compiled(text: str, site: dict[str, dict[str, str]] | None = None, **modules: str) -> LoadedMapping:
         files = {"t": HEADER + textwrap.dedent(text)}
         files |= {f"m/{name}": f"module: m/{name}\n" + textwrap.dedent(body) for name, body in modules.items()}
         return load_mapping("t", files.__getitem__, site)
@@ -50,7 +50,7 @@ def message() -> Message:
 def run_on(build: Build, message: Message) -> RunOn:
     """Map segments with a mapping, or with the text of one."""
 
-    def ran(mapping: Er7Mapping | str, *segments: str, **context: Any) -> Mapped:
+    def ran(mapping: LoadedMapping | str, *segments: str, **context: Any) -> Mapped:
         compiled = build(mapping) if isinstance(mapping, str) else mapping
         document = message(*segments)
         given = {"received": 1_767_268_800_000_000, "namespace": "urn:x-budstikke:UNN", **context}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.mapping import Context
-from engine.mapping.shelf import Er7Mapping, load_mapping
+from engine.mapping.shelf import LoadedMapping, load_mapping
 from engine.mapping.values import Kept
 from engine.standards import Charset
 from engine.standards.hl7v2.envelope import envelope_of
@@ -73,7 +73,7 @@ def obx(number: int, code: str, flag: str = "", laboratory: str = "", value: str
     return f"OBX|{number}|ST|{code}||{value}|||{flag}|||F||||||||||||{laboratory}"
 
 
-def kept(mapping: Er7Mapping, front: str = "M_portion") -> dict[str, Kept]:
+def kept(mapping: LoadedMapping, front: str = "M_portion") -> dict[str, Kept]:
     """What a mapping has kept, for all separators it has met."""
     found: dict[str, Kept] = {}
     for number, run in enumerate(mapping.program.bound.values()):

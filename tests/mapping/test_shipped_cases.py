@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.mapping.cases import run_case
-from engine.mapping.shelf import Er7Mapping, load_mapping
+from engine.mapping.shelf import LoadedMapping, load_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,5 +26,5 @@ NAMES = [f"{mapping.id}: {mapping.sources.cases[number].name.text}" for mapping,
 
 
 @pytest.mark.parametrize(("mapping", "number"), CASES, ids=NAMES)
-def test_a_case_of_a_shipped_mapping(mapping: Er7Mapping, number: int) -> None:
+def test_a_case_of_a_shipped_mapping(mapping: LoadedMapping, number: int) -> None:
     assert run_case(mapping, mapping.sources.cases[number], sample).faults == ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from engine.message import Answer, Envelope, Issue, Party, ReceiptStatus
-from engine.standards import Charset, Document, Unit
+from engine.standards import Charset, Document, Times, Unit
+from engine.standards.hl7v2 import times
 from engine.standards.hl7v2.ack import acknowledge
 from engine.standards.hl7v2.conformance import conformance
 from engine.standards.hl7v2.envelope import envelope_of, peek
@@ -20,6 +22,12 @@ class Hl7v2:
     """HL7 v2 in ER7, any version. Implements `engine.standards.Standard`."""
 
     name = "hl7v2"
+    paths: Literal["er7"] = "er7"
+    namespaces: Mapping[str, str] = {}
+
+    @property
+    def times(self) -> Times:
+        return times
 
     @property
     def media_type(self) -> str:

@@ -90,6 +90,11 @@ class KithDocument:
         """Of the MsgHead, Message or AppRec itself."""
         return namespace_of(self.message)
 
+    @property
+    def variant(self) -> str:
+        """The namespace of the main payload; of the message where it carries none."""
+        return self.payloads[0].namespace if self.payloads else self.namespace
+
     def place(self, element: etree._Element) -> str:
         """Where an element stands in the message."""
         return place_of(element, self.message)

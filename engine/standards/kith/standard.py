@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from lxml import etree
 
 from engine.message import Answer, Envelope, Issue, Party, Receipt, ReceiptStatus
-from engine.standards import Charset, Document, Unit
+from engine.standards import Charset, Document, Times, Unit
+from engine.standards.kith import times
 from engine.standards.kith.apprec_read import receipt_of
 from engine.standards.kith.apprec_write import receipt_for
+from engine.standards.kith.catalogue import MSGHEAD
 from engine.standards.kith.elements import clipped, local_name
 from engine.standards.kith.envelope import envelope_of, peek
 from engine.standards.kith.parties import party_of, receivers_of
@@ -29,6 +32,16 @@ class Kith:
     """KITH-XML, both families and AppRec. Implements `engine.standards.Standard`."""
 
     name = "kith"
+    paths: Literal["xml"] = "xml"
+    namespaces: Mapping[str, str] = {
+        "mh": MSGHEAD,
+        "fk1": "http://www.kith.no/xmlstds/felleskomponent1",
+        "b64": "http://www.kith.no/xmlstds/base64container",
+    }
+
+    @property
+    def times(self) -> Times:
+        return times
 
     @property
     def media_type(self) -> str:

@@ -1,0 +1,84 @@
+"""One run of a mapping over an XML message: its tree, and what was read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from lxml import etree
+
+from engine.mapping.runtime import Run
+from engine.mapping.trees import NOTHING, Node, all_of
+from engine.standards import Tree
+
+Read = tuple[Node, str]
+"""A node and the name of its attribute, "" for its text."""
+
+
+@dataclass(slots=True)
+class XmlRun(Run):
+    """State of one run. `reads`: what rules have read so far, in order, with repetitions."""
+
+    root: Node = NOTHING
+    reads: list[Read] = field(default_factory=list)
+    read: Callable[[Read], None] = field(init=False)
+    nodes: dict[Any, Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.read = self.reads.append
+
+    def place(self, segment: Any, path: str, raw: str = "") -> str:
+        """`MsgHead/MsgInfo/Type/@V`; "" for what is not there."""
+        element = segment.element
+        return cast("Tree", self.document).place(element) + path if element is not None else ""
+
+    def located(self, path: etree.XPath, at: Node) -> list[Node]:
+        """The elements that an expression gives."""
+        return [self.node(one) for one in self._evaluated(path, at) if isinstance(one, etree._Element)]
+
+    def located_first(self, path: etree.XPath, at: Node) -> Node:
+        return next(iter(self.located(path, at)), NOTHING)
+
+    def texts(self, path: etree.XPath, at: Node, counted: bool) -> list[str]:
+        """The texts of what an expression gives, without the empty ones."""
+        found = [(self._text(one, counted)) for one in self._evaluated(path, at)]
+        return [text for text in found if text]
+
+    def text(self, path: etree.XPath, at: Node, counted: bool) -> str:
+        """The text of the first that an expression gives."""
+        return self._text(next(iter(self._evaluated(path, at)), ""), counted)
+
+    def holds(self, path: etree.XPath, at: Node) -> bool:
+        """Whether an expression gives anything with content."""
+        found = self._evaluated(path, at)
+        return any(self.node(one).filled if isinstance(one, etree._Element) else str(one).strip() for one in found)
+
+    def node(self, element: etree._Element) -> Node:
+        """The node of an element."""
+        if not self.nodes:
+            self.nodes = {one.element: one for one in all_of(self.root)}
+        return self.nodes.get(element, NOTHING)
+
+    def _evaluated(self, path: etree.XPath, at: Node) -> list[Any]:
+        if at.element is None or self.root.element is None:
+            return []
+        found = path(at.element, root=self.root.element)
+        if isinstance(found, bool):
+            return ["true"] if found else []
+        if isinstance(found, float):
+            return [f"{found:g}"]
+        return found if isinstance(found, list) else [found]
+
+    def _text(self, found: Any, counted: bool) -> str:
+        if isinstance(found, etree._Element):
+            node, name = self.node(found), ""
+            text = node.text
+        else:
+            parent = found.getparent() if hasattr(found, "getparent") else None
+            node = self.node(parent) if parent is not None else NOTHING
+            name = str(found.attrname or "") if parent is not None else ""
+            text = str(found).strip()
+        if counted and text and node:
+            self.read((node, name))
+        return text
