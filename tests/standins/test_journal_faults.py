@@ -21,6 +21,7 @@ from engine.standins.journal.journal import Journal
         pytest.param({"fault": "unavailable", "retry_after": 7}, 503, {"Retry-After": "7"}, 0, id="503"),
         pytest.param({"fault": "too_many", "retry_after": 2}, 429, {"Retry-After": "2"}, 0, id="429"),
         pytest.param({"fault": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"}, 0, id="401"),
+        pytest.param({"fault": "bad_request"}, 400, {}, 0, id="400"),
         pytest.param({"fault": "error"}, 500, {}, 0, id="500"),
         pytest.param({"fault": "error_after_commit"}, 500, {}, 1, id="500 after the commit"),
         pytest.param({"fault": "garbage"}, 200, {"Content-Type": "text/html; charset=utf-8"}, 0, id="HTML 200"),

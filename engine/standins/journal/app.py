@@ -42,7 +42,7 @@ class Fhir:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         write = request.method in _KINDS and not request.url.path.endswith("/_search")
-        await misbehave(self.faults.meet(write), request, lambda body: self.answer(request, body), send)
+        await misbehave(self.faults.meet(write), request, lambda body: self.answer(request, body), _refused, send)
 
     def answer(self, request: Request, body: bytes) -> Response:
         """Answer a request that has come whole, in one step."""
@@ -104,6 +104,14 @@ class Fhir:
         if target.id:
             raise Refused(404, Remark("not-supported", "a compartment search"))
         return respond(200, self.journal.reader.search(target.type, target.pairs, joined).body)
+
+
+_CODES = {503: "transient", 429: "throttled", 401: "login", 400: "invalid"}
+
+
+def _refused(status: int, text: str, headers: dict[str, str]) -> Response:
+    """A fault on purpose, as an OperationOutcome."""
+    return refusal(Refused(status, Remark(_CODES.get(status, "exception"), text)), headers)
 
 
 def _check_accept(headers: Mapping[str, str], query: str) -> None:

@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "unavailable": "503 with Retry-After, nothing is done",
     "too_many": "429 with Retry-After, nothing is done",
     "unauthorized": "401, nothing is done",
+    "bad_request": "400, nothing is done",
     "error": "500, nothing is done",
     "bad_gateway": "502 in HTML, nothing is done",
     "garbage": "200 in HTML, nothing is done",

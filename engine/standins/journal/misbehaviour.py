@@ -1,4 +1,4 @@
-"""How each fault is carried out on a connection."""
+"""How each fault is carried out on a connection, for every stand-in that speaks HTTP."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Send
 
-from engine.standins.journal import Refused, Remark
-from engine.standins.journal.answers import refusal
 from engine.standins.journal.faults import Fault
-
-ABORT = "budstikke.abort"
-"""The ASGI extension by which the server's protocol lends the application its connection's end."""
+from engine.standins.listening import ABORT
 
 _PIECES = 20
-_REFUSALS: dict[str, tuple[int, Remark]] = {
-    "unavailable": (503, Remark("transient", "out of order on purpose")),
-    "too_many": (429, Remark("throttled", "too many requests, on purpose")),
-    "unauthorized": (401, Remark("login", "not let in, on purpose")),
-    "error": (500, Remark("exception", "failed on purpose")),
-    "error_after_commit": (500, Remark("exception", "failed on purpose")),
+_REFUSALS: dict[str, tuple[int, str]] = {
+    "unavailable": (503, "out of order on purpose"),
+    "too_many": (429, "too many requests, on purpose"),
+    "unauthorized": (401, "not let in, on purpose"),
+    "bad_request": (400, "refused on purpose"),
+    "error": (500, "failed on purpose"),
+    "error_after_commit": (500, "failed on purpose"),
 }
-_HTML = "<!doctype html><title>proxy</title><p>This is no FHIR answer."
+_HTML = "<!doctype html><title>proxy</title><p>This is no answer of the server behind."
 
 Answer = Callable[[bytes], Response]
+Refuse = Callable[[int, str, dict[str, str]], Response]
+"""How a stand-in says a status and a sentence in its own format, with these headers."""
 
 
-async def misbehave(fault: Fault | None, request: Request, answer: Answer, send: Send) -> None:
+async def misbehave(fault: Fault | None, request: Request, answer: Answer, refuse: Refuse, send: Send) -> None:
     """Answer one request, well or as the fault says. A request that never comes whole is not acted upon."""
     kind = fault.kind if fault is not None else ""
     if kind == "break":
@@ -44,7 +43,7 @@ async def misbehave(fault: Fault | None, request: Request, answer: Answer, send:
     elif kind in ("bad_gateway", "garbage"):
         response = HTMLResponse(_HTML, 502 if kind == "bad_gateway" else 200)
     elif kind in _REFUSALS and kind != "error_after_commit":
-        response = _refused(fault)
+        response = _refused(fault, refuse)
     else:
         if kind == "slow":
             await asyncio.sleep(fault.delay)
@@ -53,18 +52,18 @@ async def misbehave(fault: Fault | None, request: Request, answer: Answer, send:
             await _hang_up(request)
             return
         if kind == "error_after_commit":
-            response = _refused(fault)
+            response = _refused(fault, refuse)
         elif kind == "drip":
             response = _dripping(response, fault.delay)
     await response(request.scope, request.receive, send)
 
 
-def _refused(fault: Fault) -> Response:
-    status, remark = _REFUSALS[fault.kind]
+def _refused(fault: Fault, refuse: Refuse) -> Response:
+    status, text = _REFUSALS[fault.kind]
     headers = {"Retry-After": str(fault.retry_after)} if status in (429, 503) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return refusal(Refused(status, remark), headers)
+    return refuse(status, text, headers)
 
 
 async def _hang_up(request: Request) -> None:
