@@ -7,9 +7,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Self
 
 import uvicorn
+from starlette.requests import Request
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -98,3 +100,12 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def is_loopback(request: Request) -> bool:
+    """Whether a request comes from this machine."""
+    if request.client is None:
+        return False
+    address = ip_address(request.client.host)
+    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (inner or address).is_loopback

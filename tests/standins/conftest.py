@@ -1,11 +1,13 @@
-"""A running journal and a real HTTP client that speaks to it."""
+"""A running journal and a real HTTP client that speaks to it. What stands beside the tests is importable by name."""
 
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,6 +15,8 @@ import pytest
 
 from engine.standins.journal import Options
 from engine.standins.journal.server import RunningJournal, serve
+
+sys.path.append(str(Path(__file__).parent))
 
 FNR = "urn:oid:2.16.578.1.12.4.1.4.1"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
 
 import orjson
 from starlette.applications import Starlette
@@ -27,6 +26,7 @@ from engine.standins.journal.journal import Journal
 from engine.standins.journal.misbehaviour import misbehave
 from engine.standins.journal.overview import overview
 from engine.standins.journal.wire import dump, load
+from engine.standins.listening import is_loopback
 
 _KINDS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 
@@ -145,7 +145,7 @@ def build_app(journal: Journal, faults: Faults, started: str) -> Starlette:
         return Response(orjson.dumps({"transactions": shown}), media_type="application/json")
 
     async def switches(request: Request) -> Response:
-        if request.method != "GET" and not _is_loopback(request):
+        if request.method != "GET" and not is_loopback(request):
             return JSONResponse({"error": "faults are set from this machine only"}, 403)
         if request.method == "DELETE":
             faults.clear()
@@ -167,11 +167,3 @@ def build_app(journal: Journal, faults: Faults, started: str) -> Starlette:
             Route("/{path:path}", Fhir(journal, faults, started)),
         ]
     )
-
-
-def _is_loopback(request: Request) -> bool:
-    if request.client is None:
-        return False
-    address = ip_address(request.client.host)
-    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (inner or address).is_loopback
