@@ -141,6 +141,20 @@ async def test_messages_that_are_dropped_into_a_folder_are_taken_once_in_order_a
     assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == ["a.xml", "b.xml"]
 
 
+async def test_what_cannot_be_kept_is_not_taken_and_is_taken_when_it_can(tmp_path: Path) -> None:
+    kept, dropped = tmp_path / "kept", tmp_path / "dropped"
+    async with Inbox(Options(xsd=XSD, folder=kept, dropped=dropped)) as inbox:
+        kept.rmdir()
+        assert await post(inbox.url, sample()) == 507
+        (dropped / "a.xml").write_bytes(sample("dialog_notat"))
+        await asyncio.sleep(0.5)
+        assert (dropped / "a.xml").exists() and await listed(inbox.url) == []
+        kept.mkdir()
+        (one,) = await inbox.arrived(1)
+        assert one.raw == sample("dialog_notat")
+        assert not (dropped / "a.xml").exists()
+
+
 async def test_a_schema_that_is_missing_is_told_before_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="E220"):
         async with Inbox(Options(xsd=tmp_path)):

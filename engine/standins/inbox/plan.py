@@ -1,7 +1,8 @@
 """The plan: which receipt a message gets, and when. Faults of the connection are the journal's, set beside it.
 
 In JSON: `{"receipts": "negative", "code": "E35", "after": "5s", "faults": [{"fault": "unavailable", "requests": 3}]}`.
-What is left out stays as it is; `faults` replaces those that are set. HITS 1168 (use of AppRec).
+What is left out stays as it is, but `receipts` brings its own `after` along; `faults` replaces those that are set.
+HITS 1168 (use of AppRec).
 """
 
 from __future__ import annotations
