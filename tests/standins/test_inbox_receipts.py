@@ -194,7 +194,7 @@ async def test_the_connection_is_dropped_before_or_after_the_message_is_kept(fau
 
 
 async def test_a_slow_inbox_takes_the_message_in_the_end() -> None:
-    async with Inbox(Options(plan={"faults": [{"fault": "slow", "delay": 0.2, "requests": 1}]})) as inbox:
+    async with Inbox(Options(plan={"faults": [{"fault": "slow", "delay": 1, "requests": 1}]})) as inbox:
         posting = asyncio.create_task(post(inbox.url, sample()))
         await asyncio.sleep(0.05)
         assert await listed(inbox.url) == []
