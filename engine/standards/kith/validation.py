@@ -16,6 +16,7 @@ from engine.standards.kith.catalogue import standard_of
 from engine.standards.kith.departure import Departure, Kind, issues_of
 from engine.standards.kith.elements import namespace_of
 from engine.standards.kith.explain import explain
+from engine.standards.kith.fault_count import counted
 from engine.standards.kith.reader import KithDocument
 from engine.standards.kith.schemas import Schemas
 
@@ -24,6 +25,8 @@ MOST = 20
 
 _LARGE = 2_000
 """Characters of an attachment from which it is checked apart: below, taking it out costs more."""
+_MANY_TAGS = 10_000
+_MANY_FAULTS = 200
 _BLANK = "AAAA"
 _TYPE = "xs:base64Binary"
 
@@ -48,16 +51,27 @@ def schema_findings(document: KithDocument, schemas: Schemas) -> list[Issue]:
             if not is_base64(text):
                 wrong.append(Departure(Kind.TYPE, document.place(container), container.sourceline or 0, (_TYPE,)))
             twins.append((container, _blanked(container)))
-        if not schema.validate(document.message):
-            wrong = _beside(explain(schema.error_log, document.message), document, schemas) + wrong
+        wrong = _beside(_departures(document, schema), document, schemas) + wrong
     finally:
         for container, twin in twins:
             _swap(twin, container)
     return issues_of(wrong[:MOST])
 
 
+def _departures(document: KithDocument, schema: etree.XMLSchema) -> list[Departure]:
+    """All that the schema has to say; without places where a message of very many elements has very many faults."""
+    message = document.message
+    if document.raw.count(b"<") > _MANY_TAGS:
+        faults = counted(message, schema, _MANY_FAULTS)
+        if not faults or len(faults) > _MANY_FAULTS:
+            return explain(faults, message)
+    return [] if schema.validate(message) else explain(schema.error_log, message)
+
+
 def _beside(departures: list[Departure], document: KithDocument, schemas: Schemas) -> list[Departure]:
     """Without those that say only that a payload of a known standard has no schema here."""
+    if not departures:
+        return departures
     unschemed = (one for one in document.payloads if one.namespace not in schemas and standard_of(one.namespace))
     places = {document.place(one.element) for one in unschemed}
     return [one for one in departures if one.kind is not Kind.UNKNOWN or one.place not in places]

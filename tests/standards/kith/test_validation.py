@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lxml import etree
 
 from engine.errors import ConfigError
 from engine.message import Issue, Severity
+from engine.standards.kith import validation
 from engine.standards.kith.departure import issues_of
 from engine.standards.kith.explain import explain
 from engine.standards.kith.reader import KithDocument, read
@@ -141,6 +143,35 @@ def test_a_payload_of_a_known_standard_without_a_schema_is_not_checked() -> None
 def test_twenty_findings_are_told_at_most() -> None:
     raw = sample("std_dialog_1_0").replace(b"<Ident>", b'<Ident a="1"/>' * 100 + b"<Ident>")
     assert len(findings(read(raw, CHARSET))) == MOST
+
+
+def crowded(faulty: int, neighbours: int) -> KithDocument:
+    """The message of a patient with very many identifiers, the first of them faulty."""
+    idents = b'<Ident a="1"><Id>1</Id><TypeId/></Ident>' * faulty + b"<Ident><Id>1</Id><TypeId/></Ident>" * neighbours
+    return read(sample("std_dialog_1_0").replace(b"<Ident>", idents + b"<Ident>", 1), CHARSET)
+
+
+def test_a_message_of_very_many_elements_is_valid_or_names_the_places_of_its_faults() -> None:
+    assert findings(crowded(0, 5_000)) == []
+    few = crowded(3, 5_000)
+    assert schema_findings(few, SCHEMAS) == plainly(few)
+    assert len(plainly(few)) == 3
+
+
+def test_a_hundred_thousand_faulty_neighbours_are_told_in_linear_time() -> None:
+    start = time.process_time()
+    found = findings(crowded(100_000, 0))
+    assert time.process_time() - start < 2
+    assert found == [("kith.schema_attribute", "MsgHead/@a")]
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *ODDITIES])
+def test_the_verdict_on_a_stream_is_the_verdict_on_the_tree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_back = read(etree.tostring(changed(*(FAULTS | ODDITIES)[name]), encoding="utf-8"), CHARSET)
+    monkeypatch.setattr(validation, "_MANY_TAGS", 0)
+    monkeypatch.setattr(validation, "_MANY_FAULTS", 0)
+    told = {issue.code for issue in schema_findings(read_back, SCHEMAS)}
+    assert told == {issue.code for issue in plainly(read_back)}
 
 
 def test_a_schema_that_is_missing_is_a_fault_of_the_site() -> None:

@@ -1,0 +1,24 @@
+"""How many faults a schema finds in a message of very many elements, counted no further than it matters.
+
+Why not the validation of the tree alone: it names the place of each fault by counting siblings, so that a hundred
+thousand faulty neighbours take minutes. A stream that is validated while it is read names no places, and can be left.
+"""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from engine.standards.kith.explain import Entry
+
+_PIECE = 1 << 14
+
+
+def counted(message: etree._Element, schema: etree.XMLSchema, most: int) -> list[Entry]:
+    """The faults in document order, without places or lines; those beyond `most` are not looked for."""
+    written = etree.tostring(message, encoding="utf-8", with_tail=False)
+    parser = etree.XMLParser(schema=schema, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+    for start in range(0, len(written), _PIECE):
+        parser.feed(written[start : start + _PIECE])
+        if len(parser.feed_error_log) > most:
+            break
+    return list(parser.feed_error_log)
