@@ -8,8 +8,8 @@ from __future__ import annotations
 from engine.message import Envelope
 from engine.standards import Charset
 from engine.standards.kith.catalogue import standard_of
-from engine.standards.kith.elements import code_of, step, text_of
-from engine.standards.kith.parties import party_of, receivers_of, sender_of
+from engine.standards.kith.elements import code_of, text_of
+from engine.standards.kith.parties import party_of, receiver_of, sender_of
 from engine.standards.kith.reader import Family, KithDocument, read
 from engine.standards.kith.words import refusal
 
@@ -29,20 +29,20 @@ def envelope_of(document: KithDocument) -> Envelope:
 
     Raises: InvalidMessage when type or message id is missing: no receipt could then say which message it is about.
     """
-    message = document.message
-    for written, steps in ((written_type, _TYPE), (written_id, _ID)):
-        if not written(document):
-            raise refusal("kith.required", "/".join((document.family.value, *steps[document.family])))
-    if document.family is Family.MSGHEAD:
-        head = step(message, "MsgInfo")
-        conversation = text_of(head, "ConversationRef", "RefToConversation")
-        processing = code_of(head, "ProcessingStatus")
-    else:
-        conversation = ""
-        processing = _PROCESSING.get(code_of(message, "Status"), "") if document.family is Family.MESSAGE else ""
+    parts, family = document.parts, document.family
+    type_, message_id = written_type(document), written_id(document)
+    if not type_ or not message_id:
+        missing = _ID if type_ else _TYPE
+        raise refusal("kith.required", "/".join((family.value, *missing[family])))
+    conversation = processing = ""
+    if family is Family.MSGHEAD:
+        conversation = text_of(parts.get("ConversationRef"), "RefToConversation")
+        processing = code_of(parts.get("ProcessingStatus"))
+    elif family is Family.MESSAGE:
+        processing = _PROCESSING.get(code_of(parts.get("Status")), "")
     return Envelope(
-        "kith", written_id(document), written_type(document), version_of(document), party_of(sender_of(document)),
-        party_of(receivers_of(document)[0]), written_time(document), conversation, processing, document.charset,
+        "kith", message_id, type_, version_of(document), party_of(sender_of(document)),
+        party_of(receiver_of(document)), written_time(document), conversation, processing, document.charset,
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def peek(raw: bytes, charset: Charset) -> Envelope:
 
 def written_id(document: KithDocument) -> str:
     """MsgId, or the Id of an AppRec; "" where it is missing."""
-    return text_of(document.message, *_ID[document.family])
+    return text_of(document.parts.get(_ID[document.family][-1]))
 
 
 def written_type(document: KithDocument) -> str:
@@ -63,16 +63,16 @@ def written_type(document: KithDocument) -> str:
     """
     if document.family is Family.APPREC:
         return "APPREC"
-    steps = _TYPE[document.family]
-    found = code_of(document.message, *steps) or code_of(document.message, *steps, attribute="S")
+    written = document.parts.get("Type")
+    found = code_of(written) or code_of(written, attribute="S")
     known = None if found else standard_of(document.namespace)
     return known.fallback if known else found
 
 
 def written_time(document: KithDocument) -> str:
     """GenDate: text in MsgHead and AppRec, the attribute V in a Message; "" where it is missing."""
-    head = step(document.message, "MsgInfo") if document.family is Family.MSGHEAD else document.message
-    return code_of(head, "GenDate") or text_of(head, "GenDate")
+    written = document.parts.get("GenDate")
+    return code_of(written) or text_of(written)
 
 
 def version_of(document: KithDocument) -> str:

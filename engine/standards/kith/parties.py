@@ -9,12 +9,12 @@ Hodemelding HIS 80601:2006; addressing HIS 1153; AppRec HIS 80415.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
 from engine.message import Party
-from engine.standards.kith.elements import children, code_of, local_name, step, text_of
+from engine.standards.kith.elements import children, code_of, firsts, local_name, step, text_of
 from engine.standards.kith.reader import Family, KithDocument, reports_of
 
 PREFERRED = ("HER", "ENH", "RSH", "HPR", "AKO")
@@ -23,8 +23,7 @@ PREFERRED = ("HER", "ENH", "RSH", "HPR", "AKO")
 COPY = "COP"
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(NamedTuple):
     """One identifier: its value, its kind and the kind's display, as written."""
 
     value: str
@@ -32,16 +31,14 @@ class Ident:
     display: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A department or a person of an organisation."""
 
     name: str
     idents: tuple[Ident, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Correspondent:
+class Correspondent(NamedTuple):
     """A sender or receiver. `alone` is a professional without an organisation; `role` is list 7301, "" for none."""
 
     name: str = ""
@@ -64,24 +61,32 @@ def sender_of(document: KithDocument) -> Correspondent:
     Family B: the service provider sends answers and discharge letters, the requester sends referrals and orders.
     """
     if document.family is Family.MSGHEAD:
-        return _organised(step(document.message, "MsgInfo", "Sender"))
+        return _organised(document.parts.get("Sender"))
     if document.family is Family.APPREC:
-        return _listed(step(document.message, "Sender"), "")
+        return _listed(document.parts.get("Sender"), "")
     return _in_report(document, sends=True)
+
+
+def receiver_of(document: KithDocument) -> Correspondent:
+    """The primary receiver. Empty where the message does not say."""
+    if document.family is Family.MSGHEAD:
+        return _organised(document.parts.get("Receiver"))
+    if document.family is Family.APPREC:
+        return _listed(document.parts.get("Receiver"), "")
+    return _in_report(document, sends=False)
 
 
 def receivers_of(document: KithDocument) -> tuple[Correspondent, ...]:
     """The primary receiver first, then each copy receiver in health care, with the role COP. Never empty."""
+    copies: list[Correspondent] = []
     if document.family is Family.MSGHEAD:
-        head = step(document.message, "MsgInfo")
-        others = [] if head is None else list(children(head, "OtherReceiver"))
-        copies = [_organised(one, COPY) for one in others if code_of(one, "RoleReceiver") == COPY]
-        return (_organised(step(head, "Receiver")), *(one for one in copies if one != Correspondent(role=COPY)))
-    if document.family is Family.APPREC:
-        return (_listed(step(document.message, "Receiver"), ""),)
-    report = next(iter(reports_of(document)), None)
-    copies = [] if report is None else [_listed(one, COPY) for one in children(report, "CopyDest")]
-    return (_in_report(document, sends=False), *copies)
+        first = document.parts.get("OtherReceiver")
+        others = () if first is None else (first, *first.itersiblings(str(first.tag)))
+        named = (_organised(one, COPY) for one in others if code_of(one, "RoleReceiver") == COPY)
+        copies = [one for one in named if one != Correspondent(role=COPY)]
+    for report in reports_of(document)[:1]:
+        copies = [_listed(one, COPY) for one in children(report, "CopyDest")]
+    return (receiver_of(document), *copies)
 
 
 def party_of(one: Correspondent) -> Party:
@@ -117,7 +122,7 @@ def _organised(holder: etree._Element | None, role: str = "") -> Correspondent:
         person = step(holder, "HealthcareProfessional")
         if person is None:
             return Correspondent(role=role)
-        return Correspondent(_full_name(person), _idents(person), alone=True, role=role)
+        return Correspondent(*_person(person), alone=True, role=role)
     departments: list[Part] = []
     persons: list[Part] = []
     current: etree._Element | None = organisation
@@ -126,11 +131,11 @@ def _organised(holder: etree._Element | None, role: str = "") -> Correspondent:
         for one in current:
             kind = local_name(one)
             if kind == "Ident":
-                idents.append(_ident(text_of(one, "Id"), step(one, "TypeId")))
+                idents.append(_ident(firsts(one)))
             elif kind == "OrganisationName":
                 name = (one.text or "").strip()
             elif kind == "HealthcareProfessional":
-                persons.append(Part(_full_name(one), _idents(one)))
+                persons.append(_person(one))
             elif kind == "Organisation":
                 inner = one
         departments.append(Part(name, tuple(ident for ident in idents if ident.value)))
@@ -139,18 +144,17 @@ def _organised(holder: etree._Element | None, role: str = "") -> Correspondent:
     return Correspondent(own.name, own.idents, tuple(departments), tuple(persons), role=role)
 
 
-def _full_name(person: etree._Element) -> str:
-    names = (text_of(person, name) for name in ("GivenName", "MiddleName", "FamilyName"))
-    return " ".join(name for name in names if name)
+def _person(element: etree._Element) -> Part:
+    """A HealthcareProfessional of MsgHead."""
+    parts = firsts(element)
+    names = (text_of(parts.get(name)) for name in ("GivenName", "MiddleName", "FamilyName"))
+    idents = (_ident(firsts(one)) for one in children(element, "Ident")) if "Ident" in parts else ()
+    return Part(" ".join(name for name in names if name), tuple(ident for ident in idents if ident.value))
 
 
-def _idents(element: etree._Element) -> tuple[Ident, ...]:
-    found = (_ident(text_of(one, "Id"), step(one, "TypeId")) for one in children(element, "Ident"))
-    return tuple(ident for ident in found if ident.value)
-
-
-def _ident(value: str, kind: etree._Element | None) -> Ident:
-    return Ident(value, code_of(kind), code_of(kind, attribute="DN"))
+def _ident(parts: dict[str, etree._Element], kind: str = "TypeId") -> Ident:
+    found = parts.get(kind)
+    return Ident(text_of(parts.get("Id")), code_of(found), code_of(found, attribute="DN"))
 
 
 def _listed(holder: etree._Element | None, role: str) -> Correspondent:
@@ -169,6 +173,7 @@ def _listed(holder: etree._Element | None, role: str) -> Correspondent:
 
 
 def _part(element: etree._Element) -> Part:
-    first = _ident(text_of(element, "Id"), step(element, "TypeId"))
-    further = (_ident(text_of(one, "Id"), step(one, "Type")) for one in children(element, "AdditionalId"))
-    return Part(text_of(element, "Name"), tuple(ident for ident in (first, *further) if ident.value))
+    parts = firsts(element)
+    further = children(element, "AdditionalId") if "AdditionalId" in parts else ()
+    idents = (_ident(parts), *(_ident(firsts(one), "Type") for one in further))
+    return Part(text_of(parts.get("Name")), tuple(ident for ident in idents if ident.value))

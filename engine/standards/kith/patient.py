@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from lxml import etree
 
-from engine.standards.kith.elements import children, code_of, local_name, step, text_of
-from engine.standards.kith.reader import Family, KithDocument, reports_of
+from engine.standards.kith.elements import children, code_of, firsts, local_name, text_of
+from engine.standards.kith.reader import Family, KithDocument
 
 NATIONAL = frozenset({"FNR", "DNR", "FHN"})
 """Kinds that identify a person in all of Norway. A local help number (HNR) does not."""
@@ -18,13 +18,13 @@ _LOCAL = ("IdByServProvider", "IdByRequester")
 
 def patients_of(document: KithDocument) -> list[etree._Element]:
     """Every Patient element of the head or of the reports, in order; none in a receipt."""
-    message = document.message
-    if document.family is Family.MSGHEAD:
-        head = step(message, "MsgInfo")
-        holders = ([] if head is None else [head]) + list(children(message, "PatientReport"))
-    else:
-        holders = reports_of(document)
-    return [patient for holder in holders for patient in children(holder, "Patient")]
+    found: list[etree._Element] = []
+    first = document.parts.get("Patient") if document.family is Family.MSGHEAD else None
+    if first is not None:
+        found += (first, *first.itersiblings(str(first.tag)))
+    for report in document.reports:
+        found += children(report, "Patient")
+    return found
 
 
 def identifiers(patient: etree._Element) -> list[tuple[str, str]]:
@@ -33,9 +33,11 @@ def identifiers(patient: etree._Element) -> list[tuple[str, str]]:
     for one in patient:
         name = local_name(one)
         if name == "Ident":
-            found.append((text_of(one, "Id"), code_of(one, "TypeId")))
+            parts = firsts(one)
+            found.append((text_of(parts.get("Id")), code_of(parts.get("TypeId"))))
         elif name == "AdditionalId":
-            found.append((text_of(one, "Id"), code_of(one, "Type")))
+            parts = firsts(one)
+            found.append((text_of(parts.get("Id")), code_of(parts.get("Type"))))
         elif name == "OffId":
             found.append((one.text or "", code_of(patient, "TypeOffId")))
         elif name in _LOCAL:
@@ -46,11 +48,12 @@ def identifiers(patient: etree._Element) -> list[tuple[str, str]]:
 
 def identified(patient: etree._Element) -> bool:
     """Whether there is a name, and a national number or else birth date and sex. The values are not judged."""
-    named = any(text_of(patient, name) for name in ("FamilyName", "GivenName", "Name"))
-    if any(kind.upper() in NATIONAL for _, kind in identifiers(patient)):
+    parts = firsts(patient)
+    named = any(text_of(parts.get(name)) for name in ("FamilyName", "GivenName", "Name"))
+    if not named or any(kind.upper() in NATIONAL for _, kind in identifiers(patient)):
         return named
-    born = text_of(patient, "DateOfBirth") or code_of(patient, "DateOfBirth")
-    return bool(named and born and code_of(patient, "Sex"))
+    born = text_of(parts.get("DateOfBirth")) or code_of(parts.get("DateOfBirth"))
+    return bool(born and code_of(parts.get("Sex")))
 
 
 def order_keys(document: KithDocument) -> tuple[str, ...]:

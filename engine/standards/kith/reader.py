@@ -12,26 +12,30 @@ XML 1.0; Hodemelding HIS 80601:2006; AppRec HIS 80415.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from lxml import etree
 
 from engine.message import Issue
 from engine.standards import Charset
 from engine.standards.kith.charset import decode
-from engine.standards.kith.elements import children, code_of, local_name, namespace_of, place_of, step, text_of
+from engine.standards.kith.elements import children, code_of, firsts, local_name, namespace_of, place_of, text_of
 from engine.standards.kith.words import refusal
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_DEPTH = 100
 MOST_TAGS = 1_000_000
 MOST_ATTRIBUTES = 1_000
+MOST_STRAYS = 20
 
 BASE64_CONTAINER = "{http://www.kith.no/xmlstds/base64container}Base64Container"
 REPORTS = ("ServReport", "ServRprt", "ServReq")
 """What a Message holds: an answer, a discharge letter, a referral or an order."""
 
+_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}"
 _HUGE = 10_000_000
 _TOO_MUCH = (1, 114)
 """How libxml2 says that a bound of its own was met: before version 2.14, and since."""
@@ -40,6 +44,8 @@ _WRAPPER = re.compile(r"\{http://www\.(nav\.no|trygdeetaten\.no)/xml/eiff/[0-9]+
 _NATIONAL = ("http://www.kith.no/xmlstds/", "http://ehelse.no/xmlstds/", "http://www.ehelse.no/xmlstds/")
 _MISC = rb"(?:\s|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)*+"
 _DOCTYPE = re.compile(_MISC + rb"<!DOCTYPE")
+_DEEP = etree.XPath("boolean(" + "/*" * 16 + ")")
+"""Deeper than messages are: only then the long question is asked, which takes its time even of a shallow one."""
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MOST_DEPTH + 1) + ")")
 _TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[@*[{MOST_ATTRIBUTES + 1}]])")
 
@@ -52,8 +58,7 @@ class Family(StrEnum):
     APPREC = "AppRec"
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """A structured content: its root element, in whose namespace the message standard is named."""
 
     element: etree._Element
@@ -61,8 +66,7 @@ class Payload:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """A RefDoc that is no structured content: base64 in `container`, or a reference to a file that is elsewhere."""
 
     element: etree._Element
@@ -74,7 +78,12 @@ class Attachment:
 
 @dataclass(slots=True)
 class KithDocument:
-    """One message: `root` as parsed, `message` the MsgHead, Message or AppRec in it (the root, or inside a wrapper)."""
+    """One message: `root` as parsed, `message` the MsgHead, Message or AppRec in it (the root, or inside a wrapper).
+
+    `parts` has the first child of each name in MsgInfo, or in a Message or AppRec itself; `reports` the PatientReports
+    of a MsgHead, or what a Message holds; `strays` the first elements of another namespace where MsgHead has only its
+    own. They are found once because every step asks for them.
+    """
 
     raw: bytes
     root: etree._Element
@@ -84,6 +93,9 @@ class KithDocument:
     issues: list[Issue] = field(default_factory=list)
     payloads: tuple[Payload, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    parts: dict[str, etree._Element] = field(default_factory=dict)
+    reports: tuple[etree._Element, ...] = ()
+    strays: list[etree._Element] = field(default_factory=list)
 
     @property
     def namespace(self) -> str:
@@ -115,9 +127,9 @@ def read(raw: bytes, charset: Charset) -> KithDocument:
 
 
 def _parsed(body: bytes) -> etree._Element:
-    if b"<!DOCTYPE" in body and _DOCTYPE.match(body):
+    if _DOCTYPE.match(body):
         raise refusal("kith.doctype")
-    if body.count(b"<") > MOST_TAGS:
+    if len(body) > MOST_TAGS and body.count(b"<") > MOST_TAGS:
         raise refusal("kith.too_many_elements")
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
@@ -128,7 +140,7 @@ def _parsed(body: bytes) -> etree._Element:
     except etree.XMLSyntaxError as error:
         code = "kith.too_deep" if error.code in _TOO_MUCH else "kith.not_xml"
         raise refusal(code, f"line {error.lineno or 1}") from None
-    if _TOO_DEEP(root):
+    if _DEEP(root) and _TOO_DEEP(root):
         raise refusal("kith.too_deep")
     if body.count(b"=") > MOST_ATTRIBUTES and _TOO_MANY_ATTRIBUTES(root):
         raise refusal("kith.too_many_attributes")
@@ -147,44 +159,61 @@ def _message(root: etree._Element) -> etree._Element:
 
 
 def _contents(document: KithDocument) -> None:
+    """Fills in what every step asks for, in one walk over the upper elements."""
     message = document.message
-    if document.family is not Family.MSGHEAD:
-        document.payloads = (Payload(message, namespace_of(message), local_name(message)),)
-    payloads: list[Payload] = list(document.payloads)
+    refdocs: list[etree._Element] = []
+    payloads: list[Payload] = []
+    if document.family is Family.MSGHEAD:
+        refdocs = _headed(document)
+    else:
+        document.parts = firsts(message)
+        payloads = [Payload(message, document.namespace, local_name(message))]
+    if document.family is Family.MESSAGE:
+        document.reports = tuple(one for name in REPORTS for one in children(message, name))
+        refdocs = [refdoc for report in document.reports for refdoc in children(report, "RefDoc")]
     attachments: list[Attachment] = []
-    for refdoc in _refdocs(document):
-        content = step(refdoc, "Content")
-        inside = list(content) if content is not None else []
-        container = next((one for one in inside if one.tag == BASE64_CONTAINER), None)
-        attached = code_of(refdoc, "MsgType") == "A" or container is not None or not inside
-        if attached:
-            attachments.append(
-                Attachment(
-                    refdoc,
-                    text_of(refdoc, "MimeType"),
-                    text_of(refdoc, "Description"),
-                    text_of(refdoc, "FileReference"),
-                    container,
-                )
-            )
-        else:
-            payloads += [Payload(one, namespace_of(one), local_name(one)) for one in inside]
+    for refdoc in refdocs:
+        _content(refdoc, payloads, attachments)
     document.payloads, document.attachments = tuple(payloads), tuple(attachments)
 
 
-def _refdocs(document: KithDocument) -> list[etree._Element]:
-    message = document.message
-    if document.family is Family.MSGHEAD:
-        holders = [*children(message, "Document")]
-        for report in children(message, "PatientReport"):
-            holders += children(report, "Document")
-    elif document.family is Family.MESSAGE:
-        holders = reports_of(document)
-    else:
-        holders = []
-    return [refdoc for holder in holders for refdoc in children(holder, "RefDoc")]
+def _headed(document: KithDocument) -> list[etree._Element]:
+    """The RefDocs of a MsgHead, those of its own documents first. Finds `parts`, `reports` and `strays` on the way."""
+    own = str(document.message.tag).rpartition("}")[0] + "}"
+    strays = document.strays
+
+    def below(holders: Iterable[etree._Element], *names: str) -> tuple[list[etree._Element], ...]:
+        found: dict[str, list[etree._Element]] = {own + name: [] for name in names}
+        for holder in holders:
+            for one in holder:
+                tag = str(one.tag)
+                if tag in found:
+                    found[tag].append(one)
+                elif not tag.startswith((own, _SIGNATURE)) and len(strays) < MOST_STRAYS:
+                    strays.append(one)
+        return tuple(found.values())
+
+    heads, documents, reports = below((document.message,), "MsgInfo", "Document", "PatientReport")
+    document.parts = firsts(heads[0]) if heads else {}
+    document.reports = tuple(reports)
+    documents += below(reports, "Document")[0]
+    refdocs = below(documents, "RefDoc")[0]
+    below(refdocs)
+    return refdocs
 
 
-def reports_of(document: KithDocument) -> list[etree._Element]:
+def _content(refdoc: etree._Element, payloads: list[Payload], attachments: list[Attachment]) -> None:
+    """A RefDoc is an attachment, or its Content holds payloads."""
+    parts = firsts(refdoc)
+    inside = list(parts.get("Content", ()))
+    container = next((one for one in inside if one.tag == BASE64_CONTAINER), None)
+    if inside and container is None and code_of(parts.get("MsgType")) != "A":
+        payloads += [Payload(one, namespace_of(one), local_name(one)) for one in inside]
+        return
+    mime_type, description, file = (text_of(parts.get(name)) for name in ("MimeType", "Description", "FileReference"))
+    attachments.append(Attachment(refdoc, mime_type, description, file, container))
+
+
+def reports_of(document: KithDocument) -> tuple[etree._Element, ...]:
     """The reports or orders of a Message, in order; an older lab answer may hold several."""
-    return [one for name in REPORTS for one in children(document.message, name)]
+    return document.reports if document.family is Family.MESSAGE else ()
