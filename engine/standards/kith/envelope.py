@@ -9,7 +9,7 @@ from engine.message import Envelope
 from engine.standards import Charset
 from engine.standards.kith.catalogue import standard_of
 from engine.standards.kith.elements import code_of, text_of
-from engine.standards.kith.parties import party_of, receiver_of, sender_of
+from engine.standards.kith.parties import receiving_party, sending_party
 from engine.standards.kith.reader import Family, KithDocument, read
 from engine.standards.kith.words import refusal
 
@@ -41,8 +41,8 @@ def envelope_of(document: KithDocument) -> Envelope:
     elif family is Family.MESSAGE:
         processing = _PROCESSING.get(code_of(parts.get("Status")), "")
     return Envelope(
-        "kith", message_id, type_, version_of(document), party_of(sender_of(document)),
-        party_of(receiver_of(document)), written_time(document), conversation, processing, document.charset,
+        "kith", message_id, type_, version_of(document), sending_party(document),
+        receiving_party(document), written_time(document), conversation, processing, document.charset,
     )  # fmt: skip
 
 

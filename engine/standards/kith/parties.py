@@ -60,20 +60,12 @@ def sender_of(document: KithDocument) -> Correspondent:
 
     Family B: the service provider sends answers and discharge letters, the requester sends referrals and orders.
     """
-    if document.family is Family.MSGHEAD:
-        return _organised(document.parts.get("Sender"))
-    if document.family is Family.APPREC:
-        return _listed(document.parts.get("Sender"), "")
-    return _in_report(document, sends=True)
+    return _whole(document, *_holder(document, sends=True))
 
 
 def receiver_of(document: KithDocument) -> Correspondent:
     """The primary receiver. Empty where the message does not say."""
-    if document.family is Family.MSGHEAD:
-        return _organised(document.parts.get("Receiver"))
-    if document.family is Family.APPREC:
-        return _listed(document.parts.get("Receiver"), "")
-    return _in_report(document, sends=False)
+    return _whole(document, *_holder(document, sends=False))
 
 
 def receivers_of(document: KithDocument) -> tuple[Correspondent, ...]:
@@ -87,6 +79,16 @@ def receivers_of(document: KithDocument) -> tuple[Correspondent, ...]:
     for report in reports_of(document)[:1]:
         copies = [_listed(one, COPY) for one in children(report, "CopyDest")]
     return (receiver_of(document), *copies)
+
+
+def sending_party(document: KithDocument) -> Party:
+    """`party_of` the sender, who is read no further than to the first identifiers."""
+    return _party(document, *_holder(document, sends=True))
+
+
+def receiving_party(document: KithDocument) -> Party:
+    """`party_of` the primary receiver, who is read no further than to the first identifiers."""
+    return _party(document, *_holder(document, sends=False))
 
 
 def party_of(one: Correspondent) -> Party:
@@ -106,42 +108,63 @@ def _rank(ident: Ident) -> int:
     return PREFERRED.index(ident.kind) if ident.kind in PREFERRED else len(PREFERRED)
 
 
-def _in_report(document: KithDocument, *, sends: bool) -> Correspondent:
-    report = next(iter(reports_of(document)), None)
-    if report is None:
-        return Correspondent()
-    asks = str(report.tag).endswith("}ServReq")
-    name, role = ("Requester", "REQ") if asks == sends else ("ServProvider", "SPR")
-    return _listed(step(report, name), role)
+def _holder(document: KithDocument, *, sends: bool) -> tuple[etree._Element | None, str]:
+    """The element that holds the sender or the primary receiver, and the role that its name gives."""
+    if document.family is not Family.MESSAGE:
+        return document.parts.get("Sender" if sends else "Receiver"), ""
+    for report in reports_of(document):
+        asks = str(report.tag).endswith("}ServReq")
+        name, role = ("Requester", "REQ") if asks == sends else ("ServProvider", "SPR")
+        return step(report, name), role
+    return None, ""
+
+
+def _whole(document: KithDocument, holder: etree._Element | None, role: str) -> Correspondent:
+    return _organised(holder, role) if document.family is Family.MSGHEAD else _listed(holder, role)
+
+
+def _party(document: KithDocument, holder: etree._Element | None, role: str) -> Party:
+    if document.family is Family.MSGHEAD:
+        organisation = step(holder, "Organisation")
+        own = None if organisation is None else _organisation(organisation)[0]
+    else:
+        institution = step(holder, "HCP", "Inst")
+        own = None if institution is None else _part(institution)
+    return party_of(Correspondent(*own) if own and own.idents else _whole(document, holder, role))
 
 
 def _organised(holder: etree._Element | None, role: str = "") -> Correspondent:
     """A Sender, Receiver or OtherReceiver of MsgHead."""
-    organisation = step(holder, "Organisation")
-    if organisation is None:
+    current = step(holder, "Organisation")
+    if current is None:
         person = step(holder, "HealthcareProfessional")
         if person is None:
             return Correspondent(role=role)
         return Correspondent(*_person(person), alone=True, role=role)
     departments: list[Part] = []
     persons: list[Part] = []
-    current: etree._Element | None = organisation
     while current is not None:
-        name, idents, inner = "", [], None
-        for one in current:
-            kind = local_name(one)
-            if kind == "Ident":
-                idents.append(_ident(firsts(one)))
-            elif kind == "OrganisationName":
-                name = (one.text or "").strip()
-            elif kind == "HealthcareProfessional":
-                persons.append(_person(one))
-            elif kind == "Organisation":
-                inner = one
-        departments.append(Part(name, tuple(ident for ident in idents if ident.value)))
-        current = inner
+        department, within, current = _organisation(current)
+        departments.append(department)
+        persons += map(_person, within)
     own = departments.pop(0)
     return Correspondent(own.name, own.idents, tuple(departments), tuple(persons), role=role)
+
+
+def _organisation(element: etree._Element) -> tuple[Part, list[etree._Element], etree._Element | None]:
+    """One level of an organisation: itself, its persons, the level below."""
+    name, idents, persons, inner = "", [], [], None
+    for one in element:
+        kind = local_name(one)
+        if kind == "Ident":
+            idents.append(_ident(firsts(one)))
+        elif kind == "OrganisationName":
+            name = text_of(one)
+        elif kind == "HealthcareProfessional":
+            persons.append(one)
+        elif kind == "Organisation":
+            inner = one
+    return Part(name, tuple(ident for ident in idents if ident.value)), persons, inner
 
 
 def _person(element: etree._Element) -> Part:

@@ -76,13 +76,20 @@ class Attachment(NamedTuple):
     container: etree._Element | None
 
 
+class Patient(NamedTuple):
+    """A Patient element with the value and kind of each identifier in it, as `patient` reads them."""
+
+    element: etree._Element
+    identifiers: list[tuple[str, str]]
+
+
 @dataclass(slots=True)
 class KithDocument:
     """One message: `root` as parsed, `message` the MsgHead, Message or AppRec in it (the root, or inside a wrapper).
 
     `parts` has the first child of each name in MsgInfo, or in a Message or AppRec itself; `reports` the PatientReports
     of a MsgHead, or what a Message holds; `strays` the first elements of another namespace where MsgHead has only its
-    own. They are found once because every step asks for them.
+    own; `patients` is None until someone asks. They are found once because every step asks for them.
     """
 
     raw: bytes
@@ -96,6 +103,7 @@ class KithDocument:
     parts: dict[str, etree._Element] = field(default_factory=dict)
     reports: tuple[etree._Element, ...] = ()
     strays: list[etree._Element] = field(default_factory=list)
+    patients: list[Patient] | None = None
 
     @property
     def namespace(self) -> str:
@@ -173,7 +181,9 @@ def _contents(document: KithDocument) -> None:
         refdocs = [refdoc for report in document.reports for refdoc in children(report, "RefDoc")]
     attachments: list[Attachment] = []
     for refdoc in refdocs:
-        _content(refdoc, payloads, attachments)
+        strays = _content(refdoc, payloads, attachments)
+        if strays and document.family is Family.MSGHEAD:
+            document.strays += strays[: MOST_STRAYS - len(document.strays)]
     document.payloads, document.attachments = tuple(payloads), tuple(attachments)
 
 
@@ -196,22 +206,31 @@ def _headed(document: KithDocument) -> list[etree._Element]:
     heads, documents, reports = below((document.message,), "MsgInfo", "Document", "PatientReport")
     document.parts = firsts(heads[0]) if heads else {}
     document.reports = tuple(reports)
-    documents += below(reports, "Document")[0]
-    refdocs = below(documents, "RefDoc")[0]
-    below(refdocs)
-    return refdocs
+    if reports:
+        documents += below(reports, "Document")[0]
+    return below(documents, "RefDoc")[0]
 
 
-def _content(refdoc: etree._Element, payloads: list[Payload], attachments: list[Attachment]) -> None:
-    """A RefDoc is an attachment, or its Content holds payloads."""
-    parts = firsts(refdoc)
+def _content(refdoc: etree._Element, payloads: list[Payload], attachments: list[Attachment]) -> list[etree._Element]:
+    """A RefDoc is an attachment, or its Content holds payloads. Gives the children that are of another namespace."""
+    tag = str(refdoc.tag)
+    own = tag[: tag.rfind("}") + 1]
+    parts: dict[str, etree._Element] = {}
+    strays = []
+    for one in refdoc:
+        tag = str(one.tag)
+        if tag.startswith(own):
+            parts.setdefault(tag[len(own) :], one)
+        elif not tag.startswith(_SIGNATURE):
+            strays.append(one)
     inside = list(parts.get("Content", ()))
     container = next((one for one in inside if one.tag == BASE64_CONTAINER), None)
     if inside and container is None and code_of(parts.get("MsgType")) != "A":
         payloads += [Payload(one, namespace_of(one), local_name(one)) for one in inside]
-        return
-    mime_type, description, file = (text_of(parts.get(name)) for name in ("MimeType", "Description", "FileReference"))
-    attachments.append(Attachment(refdoc, mime_type, description, file, container))
+    else:
+        mime, about, file = (text_of(parts.get(name)) for name in ("MimeType", "Description", "FileReference"))
+        attachments.append(Attachment(refdoc, mime, about, file, container))
+    return strays
 
 
 def reports_of(document: KithDocument) -> tuple[etree._Element, ...]:

@@ -100,7 +100,7 @@ def _patient(document: KithDocument, known: KnownHere) -> Iterator[Issue]:
     patients = patients_of(document)
     for patient in patients:
         if not identified(patient):
-            yield issue_of("kith.patient", document.place(patient))
+            yield issue_of("kith.patient", document.place(patient.element))
     if _headed(document):
         if not patients:
             yield issue_of("kith.patient", "MsgHead/MsgInfo")
@@ -126,7 +126,7 @@ def _signature(document: KithDocument, known: KnownHere) -> Iterator[Issue]:
 def _journal(document: KithDocument, known: KnownHere) -> Iterator[Issue]:
     if known.journal is False and any(part in document.namespace for part in _NEEDS_JOURNAL):
         for patient in patients_of(document):
-            yield issue_of("kith.no_journal", document.place(patient))
+            yield issue_of("kith.no_journal", document.place(patient.element))
 
 
 def _receiver(document: KithDocument, known: KnownHere) -> Iterator[Issue]:
