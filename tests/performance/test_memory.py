@@ -45,7 +45,7 @@ def large() -> bytes:
     return head[: found.start(1)] + data + head[found.end(1) :]
 
 
-def peak(pid: int) -> int:
+def peak(pid: int | str) -> int:
     """Bytes: the most resident memory of a process so far (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text("ascii")
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]

@@ -32,6 +32,7 @@ _WIDE = (
     (b"\x00<", 0, "utf-16-be"),
 )
 _DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,40})[\"']")
+_PIECE = 1 << 16
 _C1 = re.compile(rb"[\x80-\x9f]")
 
 
@@ -45,7 +46,7 @@ def decode(raw: bytes, charset: Charset, issues: list[Issue]) -> tuple[bytes, st
             return text.encode("utf-8"), codec
     if raw.startswith(codecs.BOM_UTF8):
         body = raw[len(codecs.BOM_UTF8) :]
-        if _strict(body, "utf-8") is not None:
+        if _is_utf8(body):
             return body, "utf-8"
         issues.append(_issue("the bytes are not in UTF-8, which their mark states"))
         return _fallen_back(body, charset, issues)
@@ -67,7 +68,7 @@ def _unmarked(raw: bytes, charset: Charset, issues: list[Issue]) -> tuple[bytes,
         if _strict(raw, default) is not None:
             return _as_utf8(raw, default), default
         issues.append(_issue("the bytes are not in the channel's default charset"))
-    if _strict(raw, "utf-8") is not None:
+    if _is_utf8(raw):
         return raw, "utf-8"
     return _fallen_back(raw, charset, issues)
 
@@ -90,15 +91,29 @@ def _holds(raw: bytes, codec: str) -> bool:
         return False
     if raw.isascii():
         return True
-    if codec.startswith(("iso8859", "cp")) and _strict(raw, "utf-8") is not None:
+    if codec.startswith(("iso8859", "cp")) and _is_utf8(raw):
         return False
     if codec in ("iso8859-1", "iso8859-15") and _C1.search(raw):
         return False
-    return _strict(raw, codec) is not None
+    return _is_utf8(raw) if codec == "utf-8" else _strict(raw, codec) is not None
 
 
 def _as_utf8(raw: bytes, codec: str) -> bytes:
     return raw if codec == "utf-8" or raw.isascii() else raw.decode(codec).encode("utf-8")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Why by pieces: a message is nearly all ASCII, and one letter that is not makes the whole text slow and wide."""
+    if len(raw) <= _PIECE:
+        return _strict(raw, "utf-8") is not None
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(raw), _PIECE):
+            decoder.decode(raw[start : start + _PIECE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _strict(raw: bytes, codec: str) -> str | None:

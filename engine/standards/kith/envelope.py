@@ -53,7 +53,7 @@ def peek(raw: bytes, charset: Charset) -> Envelope:
 
 def written_id(document: KithDocument) -> str:
     """MsgId, or the Id of an AppRec; "" where it is missing."""
-    return text_of(document.parts.get(_ID[document.family][-1]))
+    return text_of(document.parts.get("Id" if document.family is Family.APPREC else "MsgId"))
 
 
 def written_type(document: KithDocument) -> str:

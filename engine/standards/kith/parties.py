@@ -176,8 +176,10 @@ def _person(element: etree._Element) -> Part:
 
 
 def _ident(parts: dict[str, etree._Element], kind: str = "TypeId") -> Ident:
-    found = parts.get(kind)
-    return Ident(text_of(parts.get("Id")), code_of(found), code_of(found, attribute="DN"))
+    value, found = text_of(parts.get("Id")), parts.get(kind)
+    return Ident(
+        value, "" if found is None else found.get("V", "").strip(), "" if found is None else found.get("DN", "").strip()
+    )
 
 
 def _listed(holder: etree._Element | None, role: str) -> Correspondent:

@@ -61,7 +61,7 @@ def schema_findings(document: KithDocument, schemas: Schemas) -> list[Issue]:
 def _departures(document: KithDocument, schema: etree.XMLSchema) -> list[Departure]:
     """All that the schema has to say; without places where a message of very many elements has very many faults."""
     message = document.message
-    if len(document.raw) > _MANY_TAGS and document.raw.count(b"<") > _MANY_TAGS:
+    if document.tags > _MANY_TAGS:
         faults = counted(message, schema, _MANY_FAULTS)
         if not faults or len(faults) > _MANY_FAULTS:
             return explain(faults, message)

@@ -77,3 +77,11 @@ def test_what_no_charset_explains_is_refused(raw: bytes, charset: Charset) -> No
     with pytest.raises(InvalidMessage) as raised:
         read(raw, charset)
     assert (raised.value.code, raised.value.place, raised.value.standard_code) == ("kith.charset", "line 1", "T01")
+
+
+@pytest.mark.parametrize("offset", range(4))
+def test_a_long_text_is_utf_8_wherever_its_letters_fall(offset: int) -> None:
+    letters = "x" * offset + "ø€𝄞" * 30_000
+    assert read(message("UTF-8", letters).encode(), CHARSET).charset == "utf-8"
+    ends_in_another = message("UTF-8", "x" * (100_000 + offset) + "øø").encode("cp1252")
+    assert read(ends_in_another, CHARSET).charset == "cp1252"
