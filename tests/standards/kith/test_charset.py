@@ -10,6 +10,7 @@ from kith_built import CHARSET, MSGHEAD
 from engine.errors import InvalidMessage
 from engine.message import Severity
 from engine.standards import Charset
+from engine.standards.kith.charset import decode
 from engine.standards.kith.reader import read
 
 LETTERS = "Blåbærsyltetøy"
@@ -85,3 +86,8 @@ def test_a_long_text_is_utf_8_wherever_its_letters_fall(offset: int) -> None:
     assert read(message("UTF-8", letters).encode(), CHARSET).charset == "utf-8"
     ends_in_another = message("UTF-8", "x" * (100_000 + offset) + "øø").encode("cp1252")
     assert read(ends_in_another, CHARSET).charset == "cp1252"
+
+
+def test_a_long_text_that_ends_within_a_letter_is_not_utf_8() -> None:
+    cut = message("UTF-8", "x" * 100_000).encode() + "ø".encode()[:1]
+    assert decode(cut, CHARSET, [])[1] == "cp1252"

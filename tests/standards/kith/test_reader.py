@@ -48,6 +48,16 @@ BAD = {
         "kith.too_many_attributes",
         "",
     ),
+    "one too many, in other quotes, on lines, with signs in them": (
+        HEAD + b"<a" + b"".join(b"\n\ta%d = '=\"/>'" % n for n in range(MOST_ATTRIBUTES + 1)) + b"/></MsgHead>",
+        "kith.too_many_attributes",
+        "",
+    ),
+    "200 000 attributes that are cut off": (
+        HEAD + b"<a " + b" ".join(b'a%d="1"' % n for n in range(200_000)),
+        "kith.too_many_attributes",
+        "",
+    ),
     "a million elements": (HEAD + b"<a/>" * 1_000_001 + b"</MsgHead>", "kith.too_many_elements", ""),
     "more than 64 MB": (HEAD + b" " * (64 << 20) + b"</MsgHead>", "kith.too_large", ""),
     "another root": (b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"/>', "kith.root", ""),
@@ -117,6 +127,11 @@ def test_depth_and_attributes_up_to_the_bound_are_read() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bytes_are_kept_as_received(name: str) -> None:
     assert read(sample(name), CHARSET).raw == sample(name)
+
+
+def test_many_equals_signs_are_no_attributes() -> None:
+    lines = b"<a b='1'/>" * MOST_ATTRIBUTES + b"<c d='2'>" + b" x='1'" * 2 * MOST_ATTRIBUTES + b"</c>"
+    assert read(HEAD + lines + b"</MsgHead>", CHARSET).family is Family.MSGHEAD
 
 
 def test_msghead_has_its_payload_and_its_attachments_apart() -> None:

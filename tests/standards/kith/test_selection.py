@@ -6,7 +6,7 @@ import pytest
 from kith_built import MSGHEAD, Edit, document, drop, into, sample
 
 from engine.standards.kith.catalogue import STANDARDS, receipt_version, standard_of
-from engine.standards.kith.reader import Family
+from engine.standards.kith.reader import MOST_STRAYS, Family
 from engine.standards.kith.selection import Selection, selected, selection_findings
 
 NATIONAL = "http://www.kith.no/xmlstds/"
@@ -86,6 +86,12 @@ def test_unknown_and_misplaced_payloads_are_found_with_their_receipt_code(
 ) -> None:
     found = selection_findings(document("std_dialog_1_0", *edits))
     assert [(one.code, one.standard_code, one.place) for one in found] == expected
+
+
+def test_twenty_strays_are_told_at_most() -> None:
+    found = selection_findings(document("std_dialog_1_0", *[into("Document/RefDoc", DIALOG)] * 50))
+    assert len(found) == MOST_STRAYS
+    assert found[-1].place == f"MsgHead/Document/RefDoc/Dialogmelding[{MOST_STRAYS}]"
 
 
 @pytest.mark.parametrize("name", ["std_svarrapport_1_4", "std_epikrise_1_2", "std_henvisning_1_1", "std_apprec_1_0"])
