@@ -43,7 +43,21 @@ CHANNELS = [
         "cautions",
         "keys",
     ),
-    *("lint", "schema", "revision", "answers", "identity", "judge", "lane", "dispatcher", "intake", "router", "runner"),
+    *(
+        "files",
+        "selection",
+        "lint",
+        "schema",
+        "revision",
+        "answers",
+        "identity",
+        "judge",
+        "lane",
+        "dispatcher",
+        "intake",
+        "router",
+        "runner",
+    ),
     *("build_ends", "build", "replay"),
 ]
 SIBLINGS = ("engine.sources", "engine.destinations")

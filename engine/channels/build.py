@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import engine
 from engine.channels.build_ends import concurrency_of, destination_of, source_of
 from engine.channels.channel import DestinationPart
 from engine.channels.config import config_revision
 from engine.channels.dispatcher import Dispatcher
+from engine.channels.files import MAPPINGS, SchemaFiles
 from engine.channels.intake import ChannelIntake
 from engine.channels.keys import kept_key
 from engine.channels.lane import Lane, System
 from engine.channels.revision import After, Condition, Plan, Target, Value
 from engine.channels.router import Router
 from engine.channels.runner import Runner, Running
+from engine.channels.selection import Taken, selection_findings, standard_of
 from engine.channels.site import Site
 from engine.channels.systems import FhirSystem, Hl7v2Sender
 from engine.channels.tables import every_table, site_tables, tables_revision
@@ -32,10 +34,9 @@ from engine.mapping.conditions import compile_condition, compile_value
 from engine.mapping.shelf import load_mapping
 from engine.message import Severity
 from engine.plugins import Registry
+from engine.standards import Standard
 from engine.standards.fhir.render import Writing
 from engine.store import Store
-
-SHIPPED = Path(engine.__file__).resolve().parent.parent / "mappings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def mapping_reader(site_folder: Path) -> Callable[[str], str]:
     """
 
     def read(name: str) -> str:
-        for folder in (site_folder / "mappings", SHIPPED):
+        for folder in (site_folder / "mappings", MAPPINGS):
             path = folder / f"{name}.yaml"
             if path.is_file():
                 return path.read_text("utf-8")
@@ -84,16 +85,23 @@ def plans_of(site: Site, registry: Registry, make_keys: bool = True) -> dict[str
                     loaded[id] = load_mapping(id, read, standards=registry.standards)
             except ConfigError as error:
                 findings += error.findings
+    taken = {id: Taken(mapping.standard, mapping.types) for id, mapping in loaded.items()}
+    for name in site.config.channels:
+        findings += selection_findings(site, name, taken, registry.standards)
     if findings:
         raise ConfigError(findings)
+    spoken = {name: standard_of(channel, taken) for name, channel in site.config.channels.items()}
+    files = SchemaFiles(site.folder)
+    standards = {each: registry.standards[each].with_files(files) for each in sorted(set(spoken.values()))}
     used = [f"{id}={loaded[id].revision}" for id in sorted(loaded)]
-    revision = config_revision(site.config, *used, tables_revision(every_table(site)))
-    return {name: _plan(site, registry, name, loaded, keys, revision) for name in site.config.channels}
+    others = (*used, tables_revision(every_table(site)), *files.revision(), *sorted(spoken.values()))
+    revision = config_revision(site.config, *others)
+    return {name: _plan(site, standards[each], name, loaded, keys, revision) for name, each in spoken.items()}
 
 
 def _plan(
     site: Site,
-    registry: Registry,
+    standard: Standard,
     name: str,
     loaded: Mapping[str, CompiledMapping],
     keys: Keys,
@@ -116,14 +124,14 @@ def _plan(
     return Plan(
         name=name,
         revision=revision,
-        standard=registry.standards["hl7v2"],
+        standard=standard,
         mappings=mappings,
         targets=targets,
         keyring=keys.ring,
         after=After(channel.ack.after),
         deadline=channel.ack.deadline,
         charset=channel.charset.charset(),
-        conformance=_severity(channel.validation.conformance),
+        conformance=_weight(channel.validation.conformance),
         unread=_severity(channel.unread),
         processing=frozenset(site.config.processing(name)),
         accept_only=condition(channel.accept_only, "accept_only") if channel.accept_only else None,
@@ -145,6 +153,12 @@ def _senders(site: Site, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     found = [site.config.systems[name] for name in names]
     facilities = [sender.facility for sender in found if isinstance(sender, Hl7v2Sender)]
     return tuple((each.msh_3 or "", each.msh_4 or "") for each in facilities)
+
+
+def _weight(word: str | None) -> Severity | Literal["off"] | None:
+    if word == "off":
+        return "off"
+    return None if word is None else Severity(word)
 
 
 def _severity(word: str) -> Severity | None:
@@ -194,8 +208,9 @@ def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Ji
             lanes.append(Lane(name, target.name, systems[target.system], target.policy, sender))
     dispatcher = Dispatcher(store, lanes, clock, jitter)
     router = Router(plans, store, dispatcher)
-    channels = [
-        Running(name, source_of(site, name, channel), ChannelIntake(plans[name], store, dispatcher, clock, router.ring))
-        for name, channel in site.config.channels.items()
-    ]
+    channels = []
+    for name, channel in site.config.channels.items():
+        plan = plans[name]
+        source = source_of(site, name, channel, plan.standard)
+        channels.append(Running(name, source, ChannelIntake(plan, store, dispatcher, clock, router.ring)))
     return Runner(store, channels, list(destinations.values()), dispatcher, router)

@@ -33,16 +33,17 @@ from engine.sources import http as from_http
 from engine.sources import mllp as from_mllp
 from engine.sources.file_ready import ReadyWhen
 from engine.sources.http_request import Credentials
+from engine.standards import Standard
 from engine.transport import tls
 from engine.transport.http import Authorization, basic, bearer
 from engine.transport.listeners import Allowed
 
 
-def source_of(site: Site, name: str, channel: Channel) -> Source:
+def source_of(site: Site, name: str, channel: Channel, standard: Standard) -> Source:
     """The channel's source, not yet listening. Raises: ConfigError when a certificate cannot be used."""
     config = channel.source
     if isinstance(config, HttpSource):
-        return _http_source(site, name, config)
+        return _http_source(site, name, config, standard)
     if isinstance(config, FileSource):
         return _file_source(site, name, config)
     host, port = config.address
@@ -61,7 +62,7 @@ def source_of(site: Site, name: str, channel: Channel) -> Source:
     )
 
 
-def _http_source(site: Site, name: str, config: HttpSource) -> Source:
+def _http_source(site: Site, name: str, config: HttpSource, standard: Standard) -> Source:
     host, port = config.address
     auth = config.auth
     return from_http.HttpSource(
@@ -70,7 +71,7 @@ def _http_source(site: Site, name: str, config: HttpSource) -> Source:
             port=port,
             channel=name,
             path=config.path,
-            accept=config.accept,
+            accept=config.accept or standard.media_types,
             credentials=Credentials(auth.username, auth.password.reveal()) if isinstance(auth, BasicAuth) else None,
             tls=_server_context(site, name, config.tls, config.client_ca),
             allow=_allowed(site, config),

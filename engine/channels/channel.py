@@ -61,9 +61,14 @@ class ValidatePart(Part):
     """What a message must be."""
 
     conformance: Annotated[
-        Literal["off", "note", "warning", "error"],
-        Words("weight of departures from the standard", "hvor alvorlig avvik fra standarden er"),
-    ] = "note"
+        Literal["off", "note", "warning", "error"] | None,
+        Words(
+            "weight of departures from the standard; default: as it weighs them (HL7 v2: note; KITH and its schemas: "
+            "error, which refuses)",
+            "hvor alvorlig avvik fra standarden er; standard: som den selv sier (HL7 v2: note; KITH med skjema: error, "
+            "som avviser)",
+        ),
+    ] = None
     processing: Annotated[
         tuple[Literal["P", "T", "D"], ...] | None,
         Words(
@@ -135,6 +140,13 @@ class Channel(Part):
     )
     owner: Annotated[Text, Words("who is called", "hvem som ringes")] = ""
     source: Annotated[Source, Words("where messages arrive", "hvor meldinger kommer inn")]
+    standard: Annotated[
+        Name | None,
+        Words(
+            "message standard: hl7v2 or kith; default: that of its mappings",
+            "meldingsstandard: hl7v2 eller kith; standard: den som mappingene har",
+        ),
+    ] = None
     ack: Annotated[Ack, Words("when the sender is answered", "når avsenderen får svar")] = Ack()
     charset: Annotated[CharsetPart, Words("character set", "tegnsett")] = CharsetPart()
     validation: Annotated[
@@ -148,7 +160,13 @@ class Channel(Part):
     ] = None
     accept_only: Annotated[Text | None, Words("messages that are taken further", "meldinger som tas videre")] = None
     otherwise: Annotated[Otherwise | None, Words("what becomes of the others", "hva som skjer med resten")] = None
-    mapping: Annotated[MappingIds, Field(min_length=1), Words("mappings, chosen by message type", "mappinger")]
+    mapping: Annotated[
+        MappingIds,
+        Words(
+            "mappings, chosen by message type; none where every destination takes the original",
+            "mappinger, valgt etter meldingstype; ingen når alle mottakere tar originalen",
+        ),
+    ] = ()
     tables: Annotated[
         dict[str, Text],
         Words("a mapping's table: the site's table, or table.column", "tabell i mapping: stedets tabell"),

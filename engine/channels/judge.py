@@ -19,7 +19,7 @@ from engine.channels.revision import Plan, Target
 from engine.errors import InvalidMessage, MappingError
 from engine.mapping import CompiledMapping, Context, Mapped
 from engine.message import Answer, AnswerKind, Envelope, Issue, Received, Severity
-from engine.standards import Document, Standard
+from engine.standards import Document, Gate, Standard
 from engine.standards.fhir.dump import dump
 from engine.standards.fhir.render import Origin, render
 from engine.standards.fhir.validator import validate
@@ -123,13 +123,9 @@ def _peeked(received: Received, plan: Plan) -> Envelope:
 def _admit(envelope: Envelope, plan: Plan) -> None:
     """Whether this channel takes messages of this sender and processing id at all."""
     if plan.senders and not any(_is(envelope, *sender) for sender in plan.senders):
-        text = "the sender is not one that this channel takes messages from"
-        issue = Issue(Severity.ERROR, "gate.sender", text, place="MSH[1]-4[1]", standard_code="204")
-        raise _Refusal((issue,), "gate.sender")
+        raise _Refusal((plan.standard.turned_away(Gate.SENDER, envelope),), Gate.SENDER)
     if envelope.processing and envelope.processing not in plan.processing:
-        text = "processing id not taken by this channel"
-        issue = Issue(Severity.ERROR, "gate.processing", text, place="MSH[1]-11[1]", standard_code="202")
-        raise _Refusal((issue,), "gate.processing", reject=True)
+        raise _Refusal((plan.standard.turned_away(Gate.PROCESSING, envelope),), Gate.PROCESSING, reject=True)
 
 
 def _is(envelope: Envelope, application: str, facility: str) -> bool:
@@ -140,9 +136,9 @@ def _is(envelope: Envelope, application: str, facility: str) -> bool:
 
 def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:
     notes = list(document.issues)
-    if plan.conformance is not None:
+    if plan.conformance != "off":
         found = plan.standard.conformance(document)
-        if plan.conformance is not Severity.NOTE:
+        if plan.conformance is not None:
             found = [replace(issue, severity=plan.conformance) for issue in found]
         notes.extend(found)
     if any(issue.severity is Severity.ERROR for issue in notes):
@@ -153,10 +149,7 @@ def _conformance(document: Document, plan: Plan) -> tuple[Issue, ...]:
 def _mapping(known: Mapping[str, CompiledMapping], envelope: Envelope, standard: Standard) -> CompiledMapping:
     mapping = next((known[match] for match in standard.matches(envelope) if match in known), None)
     if mapping is None:
-        near = envelope.type.partition("^")[0] in {key.partition("^")[0] for key in known}
-        code, place = ("201", "MSH[1]-9[1].2") if near else ("200", "MSH[1]-9[1].1")
-        issue = Issue(Severity.ERROR, "gate.type", "message type not taken by this channel", place, code)
-        raise _Refusal((issue,), "gate.type", reject=True)
+        raise _Refusal((standard.turned_away(Gate.TYPE, envelope, known),), Gate.TYPE, reject=True)
     return mapping
 
 
@@ -168,7 +161,7 @@ def _map(
     try:
         mapped = mapping.run(document, context)
     except MappingError as error:
-        issue = Issue(Severity.ERROR, error.code, "the mapping failed", standard_code="207", rule=error.place)
+        issue = Issue(Severity.ERROR, error.code, "the mapping failed", rule=error.place)
         raise _Refusal((issue,), "mapping") from None
     issues = list(mapped.issues)
     if plan.unread is not None:

@@ -2,8 +2,8 @@
 
 Codes: E201 unknown system, policy, table or mapping · E202 two sources on one address or folder · E203
 `route.unmatched` missing · E205 unknown field · E207 not a path · E208 system of the wrong kind · E209 policy over two
-levels · E210 table's file · E211 code twice in a table · E212 two mappings for one message type · E213 certificate's
-file · E214 client certificate that nobody asks for · X100 to X104 expressions. Warnings (W) stand in `cautions`.
+levels · E210 table's file · E211 code twice in a table · E213 certificate's file · E214 client certificate that
+nobody asks for · E212 and E215 to E217 in `selection` · X100 to X104 expressions. Warnings (W) stand in `cautions`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engine.channels.conditions import column_in, parsed, used
 from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
 from engine.channels.scalars import did_you_mean, nearest
+from engine.channels.selection import Taken, selection_findings
 from engine.channels.site import Site, load_site
 from engine.channels.sources import FileSource
 from engine.channels.systems import Hl7v2Sender
@@ -36,11 +37,13 @@ ANY_HOST = {"0.0.0.0", "::", "*"}
 class Surroundings:
     """What the linter may know besides the config.
 
-    `mappings`: message types by mapping id, of every mapping that exists; None when nobody has looked.
+    `mappings`: what is known of every mapping that exists, by id; None when nobody has looked. `standards`: those that
+    are registered.
     `named`: names that the file declares although their block is unsound (`Reading.named`). `now`: for certificates.
     """
 
-    mappings: Mapping[str, Collection[str]] | None = None
+    mappings: Mapping[str, Taken] | None = None
+    standards: Collection[str] | None = None
     named: Mapping[str, frozenset[str]] = field(default_factory=dict)
     now: datetime | None = None
 
@@ -84,6 +87,7 @@ class _Linter:
             yield from self.names(channel, here)
             yield from self.table_names(channel, here, tables)
             yield from self.mapping_names(channel, here)
+            yield from selection_findings(self.site, name, self.around.mappings or {}, self.around.standards)
             yield from self.fields(channel, here)
             yield from self.conditions(channel, here)
             if channel.route.unmatched is None and all(part.when for part in channel.destinations.values()):
@@ -176,12 +180,6 @@ class _Linter:
             if mapping not in known:
                 hint = nearest(mapping, known) or f"it is looked for as mappings/{mapping}.yaml"
                 yield self.at(path, "E201", f"unknown mapping '{mapping}'", hint)
-        taken: dict[str, str] = {}
-        for index, mapping in enumerate(channel.mapping):
-            for message_type in known.get(mapping, ()):
-                if taken.setdefault(message_type, mapping) != mapping:
-                    text = f"'{mapping}' and '{taken[message_type]}' both take {message_type}"
-                    yield self.at((*here, "mapping", index), "E212", text, "list one of them")
 
     def fields(self, channel: Channel, here: Steps) -> Iterator[Finding]:
         for name, part in channel.fields.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from engine.delivery import Policy
 from engine.mapping import CompiledMapping
@@ -58,7 +59,8 @@ class Plan:
     after: After = After.VALIDATED
     deadline: float = 30.0
     charset: Charset = field(default_factory=Charset)
-    conformance: Severity | None = Severity.NOTE
+    conformance: Severity | Literal["off"] | None = None
+    """The weight of departures from the standard, all of them; None: as the standard weighs each."""
     unread: Severity | None = Severity.NOTE
     processing: frozenset[str] = frozenset({"P", "T", "D"})
     accept_only: Condition | None = None

@@ -205,7 +205,7 @@ Names = Annotated[
 MappingIds = Annotated[
     tuple[MappingId, ...],
     BeforeValidator(_sequence),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """One mapping or a list of mappings."""
 

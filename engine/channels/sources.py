@@ -138,10 +138,12 @@ class HttpSource(Part):
     path: Annotated[str, is_path, Resolved, Words("path of the address", "stien i adressen")] = "/"
     senders: Senders = ()
     accept: Annotated[
-        tuple[Annotated[str, is_media_type], ...],
-        AfterValidator(_not_none),
-        Words("media types that are taken; default: those of HL7 v2", "medietyper som tas imot; standard: HL7 v2"),
-    ] = ("application/hl7-v2", "x-application/hl7-v2+er7", "text/plain")
+        Annotated[tuple[Annotated[str, is_media_type], ...], AfterValidator(_not_none)] | None,
+        Words(
+            "media types that are taken; default: those of the channel's standard",
+            "medietyper som tas imot; standard: de som hører til kanalens meldingsstandard",
+        ),
+    ] = None
     auth: Annotated[
         NoAuth | BasicAuth | MtlsAuth,
         Field(discriminator="type"),

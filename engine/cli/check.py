@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,13 +18,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from engine.channels.build import SHIPPED, mapping_reader
+from engine.channels.build import mapping_reader
+from engine.channels.files import MAPPINGS, SchemaFiles
 from engine.channels.lint import CERTAIN, Surroundings, lint
 from engine.channels.schema import json_schema
+from engine.channels.selection import UNKNOWN, Taken, standard_of
 from engine.channels.site import FILE, Reading, Site, read_site
 from engine.errors import ConfigError, Finding
 from engine.mapping.conditions import compile_condition, compile_value
 from engine.mapping.shelf import load_mapping
+from engine.plugins import Registry
 from engine.plugins.builtin import full_registry
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
@@ -71,23 +74,37 @@ def findings_of(folder: Path) -> tuple[Reading, tuple[Finding, ...]]:
     reading = read_site(folder, os.environ)
     findings = list(reading.findings)
     if reading.site is not None:
-        types, broken = _mappings(reading.site)
-        found = lint(reading.site, Surroundings(types, reading.named, datetime.now(UTC)))
+        taken, broken = _mappings(reading.site)
+        registry = full_registry()
+        found = lint(reading.site, Surroundings(taken, registry.standards, reading.named, datetime.now(UTC)))
         # Where values were refused, the rest may look odd only because they are missing: names stay certain.
         findings.extend(one for one in found if not reading.findings or one.code in CERTAIN)
         findings.extend(broken)
+        findings.extend(_files(reading.site, registry, taken))
         if not any(one.severity == "error" for one in findings):
             findings.extend(_expressions(reading.site))
     return reading, tuple(sorted(set(findings), key=lambda finding: (finding.file, finding.line, finding.column)))
 
 
-def _mappings(site: Site) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+def _files(site: Site, registry: Registry, taken: Mapping[str, Taken]) -> list[Finding]:
+    """What is wrong with the files of the standards that the site's channels speak."""
+    findings: list[Finding] = []
+    for name in sorted({standard_of(channel, taken) for channel in site.config.channels.values()}):
+        try:
+            if name in registry.standards:
+                registry.standards[name].with_files(SchemaFiles(site.folder))
+        except ConfigError as error:
+            findings.extend(error.findings)
+    return findings
+
+
+def _mappings(site: Site) -> tuple[dict[str, Taken], list[Finding]]:
     """Every mapping that exists, with the message types of those that the site names; what does not compile."""
-    folders = (site.folder / "mappings", SHIPPED)
+    folders = (site.folder / "mappings", MAPPINGS)
     found = {
         path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
     }
-    types: dict[str, tuple[str, ...]] = dict.fromkeys(found, ())
+    taken = dict.fromkeys(found, UNKNOWN)
     findings: list[Finding] = []
     read = mapping_reader(site.folder)
     channels = site.config.channels.values()
@@ -96,11 +113,11 @@ def _mappings(site: Site) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
     for name in sorted(named & found):
         try:
             mapping = load_mapping(name, read, standards=full_registry().standards)
-            types[name] = mapping.types
+            taken[name] = Taken(mapping.standard, mapping.types)
             findings.extend(mapping.warnings)
         except ConfigError as error:
             findings.extend(error.findings)
-    return types, findings
+    return taken, findings
 
 
 def _expressions(site: Site) -> list[Finding]:

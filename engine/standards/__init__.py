@@ -11,9 +11,10 @@ unit is in the standard's own words; the numbers beside it are HL7 v2's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Literal, Protocol, Self
 from zoneinfo import ZoneInfo
 
 from lxml import etree
@@ -39,6 +40,21 @@ class Unit:
     field: int
     repetition: int
     component: int
+
+
+class Gate(StrEnum):
+    """Why a channel does not take a message that can be read: its stable code."""
+
+    SENDER = "gate.sender"
+    PROCESSING = "gate.processing"
+    TYPE = "gate.type"
+
+
+Read = Callable[[str], bytes]
+"""`read("kith/msghead-1.2.xsd")` gives the bytes of a file of a standard, the site's own first (decision 5).
+
+Raises: KeyError or OSError when there is none.
+"""
 
 
 class Document(Protocol):
@@ -111,6 +127,19 @@ class Standard(Protocol):
         """Of the original, for DocumentReference and files: `x-application/hl7-v2+er7`."""
         ...
 
+    @property
+    def media_types(self) -> Sequence[str]:
+        """What an HTTP source takes its messages by where the channel names none, in lower case."""
+        ...
+
+    def with_files(self, read: Read) -> Self:
+        """The same standard with the files that a site gives it (schemas), read and checked now.
+
+        Why a call and not at registration: a standard is registered before there is a site.
+        Raises: ConfigError for a file that is missing or does not hold.
+        """
+        ...
+
     def split(self, raw: bytes) -> Sequence[bytes]:
         """The messages in one reception, in order: one as a rule, several in a batch or a careless frame.
 
@@ -149,6 +178,13 @@ class Standard(Protocol):
         """Whether a mapping of this standard may name that in its `match`."""
         ...
 
+    def turned_away(self, gate: Gate, envelope: Envelope, taken: Collection[str] = ()) -> Issue:
+        """Why a channel does not take this message, with the place and the code that the standard has for it.
+
+        `taken` is what the channel's mappings take, as they name it in `match`.
+        """
+        ...
+
     def receivers(self, document: Document) -> Sequence[Party]:
         """Everyone in health care whom the message is sent to: the primary receiver, then the copy receivers."""
         ...
@@ -175,7 +211,11 @@ class Standard(Protocol):
         ...
 
     def conformance(self, document: Document) -> Sequence[Issue]:
-        """Where the message departs from its standard: structure, cardinality, lexical form, tables."""
+        """Where the message departs from its standard: structure, cardinality, lexical form, tables.
+
+        Each with the severity that the standard's own rules give it; a channel may weigh them otherwise. Called in the
+        thread that judges the message: what is compiled and not safe to share is kept by thread.
+        """
         ...
 
     def order_keys(self, document: Document) -> tuple[str, ...]:

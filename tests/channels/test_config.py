@@ -53,7 +53,7 @@ def test_the_smallest_site_has_the_documented_defaults(tmp_path: Path) -> None:
     assert (channel.ack.after, channel.ack.deadline, channel.ack.refused) == ("validated", 30.0, None)
     assert (channel.source.idle_timeout, channel.source.frame_timeout) == (600.0, 60.0)
     assert (channel.source.max_message, channel.source.address) == (25 * 1024 * 1024, ("127.0.0.1", 2575))
-    assert (channel.validation.conformance, channel.unread, channel.keep_original) == ("note", "note", True)
+    assert (channel.validation.conformance, channel.unread, channel.keep_original) == (None, "note", True)
     assert (channel.order_by, channel.dedup.key, channel.dedup.window) == (None, (), 604800.0)
     assert (channel.mapping, channel.route.mode, channel.route.unmatched) == (("hl7v2/adt",), "all_matching", None)
     assert (channel.charset.charset().default, channel.charset.charset().fallback) == ("", "cp1252")

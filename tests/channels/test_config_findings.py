@@ -196,7 +196,6 @@ def test_what_is_sound_is_still_read_so_that_the_linter_can_judge_it(tmp_path: P
     assert [(finding.line, finding.code) for finding in reading.findings] == [
         (9, "E112"),
         (10, "E113"),
-        (10, "E113"),
         (10, "E112"),
     ]
     assert reading.site is not None and set(reading.site.config.channels) == {"adt"}

@@ -21,6 +21,7 @@ from engine.destinations.mllp import MllpDestination
 from engine.errors import Finding
 from engine.sources.file import FileSource
 from engine.sources.http import HttpSource
+from engine.standards.hl7v2.standard import Hl7v2
 from tests.certificates import authority, stranger
 
 __all__ = ["authority", "stranger"]
@@ -210,7 +211,7 @@ def built(folder: Path, text: str) -> Site:
 def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     source: Any = built(tmp_path, site(HTTP + "}")).config.channels["adt"].source
     assert (source.path, source.auth.type, source.tls, source.max_message) == ("/", "none", None, 25 << 20)
-    assert source.accept == ("application/hl7-v2", "x-application/hl7-v2+er7", "text/plain")
+    assert source.accept is None
     assert (source.idle_timeout, source.header_timeout, source.body_timeout) == (60.0, 15.0, 60.0)
     source = built(tmp_path, site("{type: file, path: in}")).config.channels["adt"].source
     assert (source.match, source.every, source.order) == ("*", 5.0, "by_name")
@@ -225,9 +226,9 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
 
 async def test_each_kind_is_built(tmp_path: Path) -> None:
     made = built(tmp_path, site(HTTP + "}"))
-    assert isinstance(source_of(made, "adt", made.config.channels["adt"]), HttpSource)
+    assert isinstance(source_of(made, "adt", made.config.channels["adt"], Hl7v2()), HttpSource)
     made = built(tmp_path, site("{type: file, path: in}"))
-    source = source_of(made, "adt", made.config.channels["adt"])
+    source = source_of(made, "adt", made.config.channels["adt"], Hl7v2())
     assert isinstance(source, FileSource) and source.address == str(tmp_path / "in")
     made = built(tmp_path, sending('{type: http, url: "https://127.0.0.1", idempotent: true}'))
     destination = destination_of(made, "x", Policy())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.channels.lint import Surroundings, lint, sound_site
+from engine.channels.selection import Taken
 from engine.channels.site import read_site
 from engine.errors import ConfigError, Finding
 
@@ -36,10 +37,11 @@ channels:
     destinations:
       journal: {system: journal}
 """
-MAPPINGS: Mapping[str, Collection[str]] = {
-    "hl7v2/adt": ["ADT^A01", "ADT^A40"],
-    "hl7v2/oru": ["ORU^R01"],
-    "site/adt": ["ADT^A01"],
+MAPPINGS: Mapping[str, Taken] = {
+    "hl7v2/adt": Taken("hl7v2", ["ADT^A01", "ADT^A40"]),
+    "hl7v2/oru": Taken("hl7v2", ["ORU^R01"]),
+    "site/adt": Taken("hl7v2", ["ADT^A01"]),
+    "kith/dialog": Taken("kith", ["dialog/2013-01-23"]),
 }
 
 
@@ -49,7 +51,7 @@ def findings(folder: Path, marked: str, now: datetime | None = None) -> tuple[li
     (folder / "channels.yaml").write_text(marked.replace("▸", ""), encoding="utf-8")
     reading = read_site(folder, {})
     assert reading.site is not None and not reading.findings, reading.findings
-    return list(lint(reading.site, Surroundings(mappings=MAPPINGS, now=now))), place
+    return list(lint(reading.site, Surroundings(mappings=MAPPINGS, standards=("hl7v2", "kith"), now=now))), place
 
 
 def with_destination(line: str, more: str = "") -> str:
@@ -100,6 +102,36 @@ MISTAKES = [
     ),
     pytest.param(
         HEAD + CHANNEL.replace("hl7v2/adt", "[hl7v2/adt, ▸site/adt]"), "E212", "list one", id="two take one type"
+    ),
+    pytest.param(
+        HEAD + CHANNEL.replace("hl7v2/adt", "[hl7v2/adt, ▸kith/dialog]"), "E216", "two channels", id="two standards"
+    ),
+    pytest.param(
+        with_destination("      j: {system: journal, mapping: ▸kith/dialog}\n"),
+        "E216",
+        "two channels",
+        id="a destination's mapping of another standard",
+    ),
+    pytest.param(
+        HEAD + CHANNEL.replace("hl7v2/adt", "kith/dialog").replace("type: mllp", "type: ▸mllp"),
+        "E217",
+        "type: http",
+        id="KITH over MLLP",
+    ),
+    pytest.param(
+        HEAD
+        + CHANNEL.replace("    mapping: hl7v2/adt\n", "    standard: ▸kiht\n").replace(
+            "system: journal", "system: archive"
+        ),
+        "E216",
+        "'kith'",
+        id="unknown standard",
+    ),
+    pytest.param(
+        HEAD + CHANNEL.replace("    mapping: hl7v2/adt\n", "").replace("system: journal", "system: ▸journal"),
+        "E215",
+        "write mapping:",
+        id="FHIR without a mapping",
     ),
     pytest.param(HEAD + CHANNEL + "    order_by: [event, ▸evnt]\n", "E205", "'event'", id="unknown order field"),
     pytest.param(

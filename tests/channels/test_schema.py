@@ -65,7 +65,7 @@ def test_keys_are_those_of_the_file_and_no_value_may_be_empty() -> None:
     channel = schema["$defs"]["Channel"]
     assert "validate" in channel["properties"] and "validation" not in channel["properties"]
     assert "from" in schema["$defs"]["MllpSource"]["properties"]
-    assert set(channel["required"]) == {"source", "mapping", "destinations"}
+    assert set(channel["required"]) == {"source", "destinations"}
     assert "'null'" not in str(schema)
     assert set(schema["properties"]) == set(SiteConfig.model_fields)
 

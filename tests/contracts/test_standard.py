@@ -13,7 +13,6 @@ from engine.errors import EngineError, InvalidMessage
 from engine.message import Answer, AnswerKind, Issue, ReceiptStatus, Severity
 from engine.plugins.builtin import full_registry
 from engine.standards import Charset, Standard
-from engine.standards.kith.standard import Kith
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = Answer(AnswerKind.ERROR, (Issue(Severity.ERROR, "map.required", "it is missing", "PID[1]-3"),))
@@ -47,7 +46,9 @@ def kith() -> Rig:
     receipts = {"std_apprec_1_0": ReceiptStatus.OK, "std_apprec_1_1": ReceiptStatus.REJECTED}
     good = tuple(file.read_bytes() for file in sorted(folder.glob("std_*.xml")) if file.stem not in receipts)
     known = tuple(((folder / f"{name}.xml").read_bytes(), status) for name, status in receipts.items())
-    return Rig(Kith(), good, known[0][0], b"MSH|^~\\&|A|B|C|D|2026||ADT^A01|X|P|2.5\r", False, known)
+    return Rig(
+        full_registry().standards["kith"], good, known[0][0], b"MSH|^~\\&|A|B|C|D|2026||ADT^A01|X|P|2.5\r", False, known
+    )
 
 
 RIGS = {"hl7v2": hl7v2(), "kith": kith()}

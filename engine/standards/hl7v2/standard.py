@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal, Self
 
 from engine.message import Answer, Envelope, Issue, Party, ReceiptStatus
-from engine.standards import Charset, Document, Times, Unit
+from engine.standards import Charset, Document, Gate, Read, Times, Unit
 from engine.standards.hl7v2 import times
 from engine.standards.hl7v2.ack import acknowledge
 from engine.standards.hl7v2.conformance import conformance
 from engine.standards.hl7v2.envelope import envelope_of, peek
 from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Er7Document, Segment, read
+from engine.standards.hl7v2.gates import turned_away
 from engine.standards.hl7v2.split import split
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
@@ -32,6 +33,14 @@ class Hl7v2:
     @property
     def media_type(self) -> str:
         return "x-application/hl7-v2+er7"
+
+    @property
+    def media_types(self) -> Sequence[str]:
+        return ("application/hl7-v2", "x-application/hl7-v2+er7", "text/plain")
+
+    def with_files(self, read: Read) -> Self:
+        """Itself: its tables are part of the engine."""
+        return self
 
     def split(self, raw: bytes) -> Sequence[bytes]:
         return split(raw)
@@ -54,6 +63,9 @@ class Hl7v2:
 
     def is_match(self, text: str) -> bool:
         return _TYPE.fullmatch(text) is not None
+
+    def turned_away(self, gate: Gate, envelope: Envelope, taken: Collection[str] = ()) -> Issue:
+        return turned_away(gate, envelope, taken)
 
     def receivers(self, document: Document) -> Sequence[Party]:
         return (envelope_of(_er7(document)).receiver,)

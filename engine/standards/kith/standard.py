@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, Self
 
 from lxml import etree
 
-from engine.message import Answer, Envelope, Issue, Party, Receipt, ReceiptStatus
-from engine.standards import Charset, Document, Times, Unit
+from engine.message import Answer, Envelope, Issue, Party, Receipt, ReceiptStatus, Severity
+from engine.standards import Charset, Document, Gate, Read, Times, Unit
 from engine.standards.kith import times
 from engine.standards.kith.apprec_read import receipt_of
 from engine.standards.kith.apprec_write import receipt_for
 from engine.standards.kith.catalogue import MSGHEAD
 from engine.standards.kith.elements import clipped, local_name
 from engine.standards.kith.envelope import envelope_of, peek
+from engine.standards.kith.gates import turned_away
 from engine.standards.kith.parties import party_of, receivers_of
 from engine.standards.kith.patient import order_keys
 from engine.standards.kith.reader import KithDocument, read
-from engine.standards.kith.receipt_rules import receipt_findings
+from engine.standards.kith.receipt_rules import emergency_referral, receipt_findings
+from engine.standards.kith.schemas import MSGHEAD, Schemas
 from engine.standards.kith.selection import selection_findings
+from engine.standards.kith.validation import schema_findings
 
 _NEXT = re.compile(rb"(?<=>)\s*+((?:\xef\xbb\xbf)?<\?xml\s)")
 _MATCH = re.compile(r"[A-Za-z0-9:./_-]+/[A-Za-z0-9._-]+( [A-Za-z0-9_.-]+)?")
@@ -29,7 +33,10 @@ _HINTS = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
 class Kith:
-    """KITH-XML, both families and AppRec. Implements `engine.standards.Standard`."""
+    """KITH-XML, both families and AppRec. Implements `engine.standards.Standard`.
+
+    Without schemas until `with_files`; what they would say is not known until then.
+    """
 
     name = "kith"
     paths: Literal["xml"] = "xml"
@@ -43,9 +50,22 @@ class Kith:
     def times(self) -> Times:
         return times
 
+    def __init__(self, schemas: Schemas | None = None) -> None:
+        self._schemas = schemas
+
     @property
     def media_type(self) -> str:
         return "application/xml"
+
+    @property
+    def media_types(self) -> Sequence[str]:
+        return ("application/xml", "text/xml")
+
+    def with_files(self, read: Read) -> Self:
+        """With the schemas of a site. That of MsgHead needs every other file, so all are read and tried here."""
+        schemas = Schemas(read)
+        schemas.schema_for(MSGHEAD)
+        return type(self)(schemas)
 
     def split(self, raw: bytes) -> Sequence[bytes]:
         """Documents written one after the other, each with its XML declaration; what is between stays with the first.
@@ -90,6 +110,9 @@ class Kith:
     def is_match(self, text: str) -> bool:
         return _MATCH.fullmatch(text) is not None
 
+    def turned_away(self, gate: Gate, envelope: Envelope, taken: Collection[str] = ()) -> Issue:
+        return turned_away(gate, envelope)
+
     def receivers(self, document: Document) -> Sequence[Party]:
         return tuple(party_of(one) for one in receivers_of(_kith(document)))
 
@@ -108,8 +131,18 @@ class Kith:
         return receipt_of(_kith(document))
 
     def conformance(self, document: Document) -> Sequence[Issue]:
-        """Whether it is a message standard that is known, in its right place. Schemas are not checked here yet."""
-        return selection_findings(_kith(document))
+        """Whether it is a message standard that is known, in its right place, and as its schema says.
+
+        Errors, which refuse: T10, T02. Warnings alone for an emergency referral, which is taken if it can be read.
+        HITS 1168 (use of AppRec).
+        """
+        kith = _kith(document)
+        found = selection_findings(kith)
+        if not found and self._schemas is not None:
+            found = schema_findings(kith, self._schemas)
+        if found and emergency_referral(kith):
+            return [replace(issue, severity=Severity.WARNING) for issue in found]
+        return found
 
     def order_keys(self, document: Document) -> tuple[str, ...]:
         return order_keys(_kith(document))

@@ -53,6 +53,17 @@ WORDS = {
         "the patient lacks a name, or a national number or else birth date and sex",
         "Pasienten mangler navn, eller fødselsnummer, D-nummer eller hjelpenummer, eller fødselsdato og kjønn",
     ),
+    "gate.sender": (
+        "X99",
+        "the sender is not one that this channel takes messages from",
+        "Avsenderen er ikke en som denne mottakeren tar imot meldinger fra",
+    ),
+    "gate.processing": (
+        "X99",
+        "messages of this processing status are not taken here",
+        "Meldinger med denne behandlingsstatusen tas ikke imot her",
+    ),
+    "gate.type": ("T10", "the message type is not taken here", "Meldingstypen tas ikke imot her"),
     "kith.no_journal": ("E35", "the patient has no journal here", "Pasienten har ikke journal hos mottaker"),
     "kith.receiver": ("E21", "the receiver is not known here", "Mottaker er ikke kjent her"),
     "kith.signature": ("S01", "the personal signature does not hold", "Den personlige signaturen er ikke gyldig"),
