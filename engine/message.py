@@ -79,13 +79,16 @@ class AnswerKind(StrEnum):
 class Answer:
     """What the sender is told on the same connection.
 
-    `commit` asks for the enhanced-mode commit acknowledgement (CA, CE, CR) instead of AA, AE, AR.
+    `commit` asks for the enhanced-mode commit acknowledgement (CA, CE, CR) instead of AA, AE, AR. `receipted`: a
+    refusal that a receipt tells, in a message of its own; a wire with words of its own then says that it took the
+    message and no more.
     """
 
     kind: AnswerKind
     issues: tuple[Issue, ...] = ()
     text: str = ""
     commit: bool = False
+    receipted: bool = False
 
 
 class ReceiptStatus(StrEnum):

@@ -1,16 +1,26 @@
 """The answer table (decision 8): what the sender is told for each verdict, and what is durable by then.
 
-| verdict | ack.after | told | durable by then |
-| --- | --- | --- | --- |
-| accepted, routed, filtered | validated | accept | message, verdict, deliveries, identity, this answer |
-| stored, not yet judged | stored | accept | message, identity, this answer |
-| all required delivered in time | delivered | accept | the above and each required outcome |
-| a required delivery failed, or the deadline passed | delivered | error | the above; delivery goes on |
-| invalid: content | any | error (AE) | message and verdict; no identity is claimed, so a mended message may pass |
-| invalid: unreadable, unsupported type, version or processing id | any | reject (AR) | message and verdict |
-| duplicate of an accepted message | any | the first answer again, byte for byte | the first message |
-| same id, other content | any | error (AE) | message, quarantined |
-| the store cannot keep it | any | error (AE) | nothing; the sender keeps it |
+| verdict | ack.after | told | HTTP, HL7 v2 | HTTP, KITH | file goes | durable by then |
+| --- | --- | --- | --- | --- | --- | --- |
+| accepted, routed, filtered | validated | accept | 200 | 202 | accepted | message, verdict, deliveries, identity, it |
+| stored, not yet judged | stored | accept | 200 | 202 | accepted | message, identity, this answer |
+| all required delivered in time | delivered | accept | 200 | 202 | accepted | the above and each required outcome |
+| a required delivery failed | delivered | error | 502 | 502 | refused | the above |
+| the deadline passed | delivered | error | 504 | 504 | accepted | the above; delivery goes on |
+| invalid, and a receipt tells it | any | error, receipted | - | 202 | refused | message, verdict, receipt |
+| invalid: content | any | error (AE) | 422 | 422 | refused | message and verdict; a mended message may pass |
+| invalid: unreadable, unsupported type, version, processing id | any | reject (AR) | 400 | 400 | refused | the same |
+| duplicate of an accepted message | any | the first answer again | 200 | 202 | accepted | the first message |
+| same id, other content | any | error (AE) | 409 | 409 | refused | message, quarantined; no receipt |
+| a fault of ours | any | error (AE) | 500 | 500 | refused | message, quarantined; no receipt |
+| larger than the channel takes | any | error (AE) | 413 | 413 | refused | its beginning, as invalid |
+| the store cannot keep it | any | error (AE) | 503 | 503 | stays | nothing; the sender keeps it |
+
+Over MLLP the told code is the answer. HTTP's statuses are written in `engine.sources.http_answer`, the fate of a file
+in `engine.sources.file_report`; the test of this module holds them together. Never both a receipt and a 4xx: a refusal
+is receipted only where the channel sends receipts and the standard can write one for this message (`receipt_for`), else
+the status tells it. A standard that spells no acknowledgement (KITH) has an empty first answer: a duplicate is accepted
+again, or under `delivered` told what is true of the first message now.
 
 HL7 v2.5.1, 2.9.2 and 2.9.3; a crash before the commit means no answer, a crash after it means that the sender repeats
 the message and gets the stored answer.
@@ -51,11 +61,11 @@ def accepted(envelope: Envelope | None, issues: tuple[Issue, ...] = ()) -> Answe
     return Answer(AnswerKind.ACCEPT, told, commit=commit)
 
 
-def refused(envelope: Envelope | None, issues: tuple[Issue, ...], reject: bool) -> Answer:
-    """The negative answer to content (AE) or to what we do not take at all (AR)."""
+def refused(envelope: Envelope | None, issues: tuple[Issue, ...], reject: bool, receipted: bool = False) -> Answer:
+    """The negative answer to content (AE) or to what we do not take at all (AR); `receipted`: a receipt tells it."""
     kind = AnswerKind.REJECT if reject else AnswerKind.ERROR
     told = tuple(issue for issue in issues if issue.severity is not Severity.NOTE)
-    return Answer(kind, told, commit=_form(envelope, kind) == "commit")
+    return Answer(kind, told, commit=_form(envelope, kind) == "commit", receipted=receipted)
 
 
 def failed(code: str, envelope: Envelope | None = None) -> Answer:

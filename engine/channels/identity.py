@@ -1,4 +1,7 @@
-"""What makes a repeat of a message known: a keyed hash, for the store never holds what it is made of (decision 9)."""
+"""What makes a repeat of a message known, and what keeps messages in order: keyed hashes.
+
+The store never holds what they are made of. Decisions 9 and 11.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,19 @@ def identity_of(envelope: Envelope, plan: Plan, document: Document | None = None
 def _beginning(channel: str, start: str, keyring: bytes) -> bytes:
     text = channel + SEPARATOR + start
     return hashlib.blake2b(text.encode(), digest_size=6, key=keyring).digest()
+
+
+def hash_of(keyring: bytes, text: str) -> int:
+    """A keyed hash that fits a signed 64-bit column: what is stored instead of an identifier."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=keyring).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def order_keys_of(document: Document, envelope: Envelope, plan: Plan) -> tuple[int, ...]:
+    """The ordering keys: the channel's own fields, else every patient identifier, else the sender (decision 11)."""
+    if plan.order_by:
+        texts = [value(document) for value in plan.order_by]
+    else:
+        texts = list(plan.standard.order_keys(document))
+    keys = {hash_of(plan.keyring, text) for text in texts if text}
+    return tuple(sorted(keys)) or (hash_of(plan.keyring, "sender" + SEPARATOR + envelope.sender.identifier),)

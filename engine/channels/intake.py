@@ -191,7 +191,7 @@ class ChannelIntake:
         settling = self._settling.get(first.message)
         if settling is not None:
             told = await asyncio.shield(settling)
-        elif not first.answer:
+        elif not first.answer and self.plan.after is After.DELIVERED:
             told = await self._late(received, verdict, first)
         else:
             told = Acknowledgement(self._settled(verdict, first), first.answer)

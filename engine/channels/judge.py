@@ -14,11 +14,11 @@ from urllib.parse import quote
 import orjson
 
 from engine.channels import answers
-from engine.channels.identity import SEPARATOR, identity_of
+from engine.channels.identity import hash_of, identity_of, order_keys_of
 from engine.channels.revision import Plan, Target
 from engine.errors import InvalidMessage, MappingError
 from engine.mapping import CompiledMapping, Context, Mapped
-from engine.message import Answer, AnswerKind, Envelope, Issue, Received, Severity
+from engine.message import Answer, AnswerKind, Envelope, Issue, ReceiptStatus, Received, Severity
 from engine.standards import Document, Gate, Standard
 from engine.standards.fhir.dump import dump
 from engine.standards.fhir.render import Origin, render
@@ -61,6 +61,7 @@ def judge(received: Received, plan: Plan) -> Verdict:
     """The verdict on one message. Never raises for what a sender or a mapping did."""
     sha256 = hashlib.sha256(received.raw).digest()
     envelope: Envelope | None = None
+    document: Document | None = None
     try:
         document, envelope = _read(received, plan)
         notes = _conformance(document, plan)
@@ -71,7 +72,8 @@ def judge(received: Received, plan: Plan) -> Verdict:
         return _route(received, plan, document, envelope, notes, sha256)
     except _Refusal as refusal:
         row = VerdictRow(plan.revision, "invalid", refusal.words(), refusal.issues)
-        answer = answers.refused(envelope, refusal.issues, _kind(plan, refusal.reject))
+        receipted = _receipted(received, plan, document, refusal)
+        answer = answers.refused(envelope, refusal.issues, _kind(plan, refusal.reject), receipted)
         return Verdict(row, answer, envelope, sha256=sha256)
     except Exception as error:  # a fault of ours: the message is kept for a person, its neighbours go on
         row = VerdictRow(plan.revision, "quarantined", "fault." + type(error).__name__)
@@ -85,7 +87,8 @@ def peek(received: Received, plan: Plan) -> Verdict:
         document, envelope = _read(received, plan) if plan.dedup else (None, _peeked(received, plan))
     except _Refusal as refusal:
         row = VerdictRow(plan.revision, "invalid", refusal.words(), refusal.issues)
-        answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject))
+        receipted = _receipted(received, plan, None, refusal)
+        answer = answers.refused(None, refusal.issues, _kind(plan, refusal.reject), receipted)
         return Verdict(row, answer, sha256=sha256)
     identity = identity_of(envelope, plan, document)
     return Verdict(None, answers.accepted(envelope), envelope, identity, sha256=sha256)
@@ -99,6 +102,21 @@ def quarantined(verdict: Verdict, plan: Plan) -> Verdict:
 
 def _kind(plan: Plan, reject: bool) -> bool:
     return plan.invalid_kind == "AR" if plan.invalid_kind else reject
+
+
+def _receipted(received: Received, plan: Plan, document: Document | None, refusal: _Refusal) -> bool:
+    """Whether a receipt can tell this refusal. A message that has not been let in is read for it once more."""
+    if not plan.receipts:
+        return False
+    try:
+        if document is None:
+            document = plan.standard.decode(received.raw, plan.charset)
+            plan.standard.envelope(document)
+    except InvalidMessage:
+        return False
+    status = ReceiptStatus.REJECTED
+    receipt = plan.standard.receipt_for(document, status, refusal.issues, received.id, received.micros)
+    return receipt is not None
 
 
 def _read(received: Received, plan: Plan) -> tuple[Document, Envelope]:
@@ -193,7 +211,7 @@ def _route(
         state = "quarantined" if plan.unmatched == "quarantine" else "filtered"
         row = VerdictRow(plan.revision, state, "no destination takes it", notes)
         return Verdict(row, answers.accepted(envelope), envelope, identity, sha256=sha256)
-    keys = _keys(document, envelope, plan)
+    keys = order_keys_of(document, envelope, plan)
     issues = list(notes)
     used: list[str] = []
     made: dict[str, Mapped] = {}
@@ -264,22 +282,6 @@ def _render(
         raise _Refusal(tuple(issues), "validate")
     conditional = tuple(hash_of(plan.keyring, identity) for identity in rendered.identities)
     return dump(rendered.bundle), conditional
-
-
-def hash_of(keyring: bytes, text: str) -> int:
-    """A keyed hash that fits a signed 64-bit column: what is stored instead of an identifier."""
-    digest = hashlib.blake2b(text.encode(), digest_size=8, key=keyring).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def _keys(document: Document, envelope: Envelope, plan: Plan) -> tuple[int, ...]:
-    """The ordering keys: the channel's own fields, else every patient identifier, else the sender (decision 11)."""
-    if plan.order_by:
-        texts = [value(document) for value in plan.order_by]
-    else:
-        texts = list(plan.standard.order_keys(document))
-    keys = {hash_of(plan.keyring, text) for text in texts if text}
-    return tuple(sorted(keys)) or (hash_of(plan.keyring, "sender" + SEPARATOR + envelope.sender.identifier),)
 
 
 def positive(verdict: Verdict) -> bool:

@@ -75,6 +75,8 @@ class Plan:
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     senders: tuple[tuple[str, str], ...] = ()
     """Who may send, as (MSH-3, MSH-4) or what the standard has for them; an empty text is not compared; none: all."""
+    receipts: bool = False
+    """Whether this channel sends receipts: what they tell is not told on the connection too."""
     invalid_kind: str = ""
     """`AE` or `AR` where the channel overrides the kind of a refusal."""
 

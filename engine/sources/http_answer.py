@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | accepted | 200 | the acknowledgement, as the message's standard spells it |
 | accepted, and the standard spells nothing here (KITH), or the sender wants no answer | 202 | none |
+| refused, and a receipt tells it, in a message of its own | 202 | none |
 | refused: content (AE) | 422 | the acknowledgement, else a problem |
 | refused: unreadable, unsupported type, version or processing id (AR) | 400 | the same |
 | same id, other content | 409 | the same |
@@ -78,7 +79,7 @@ def told(answers: Sequence[Acknowledgement], content_type: str) -> Told:
 def status_of(told: Acknowledgement) -> int:
     """The status of one answer."""
     answer = told.answer
-    if answer.kind is AnswerKind.ACCEPT:
+    if answer.kind is AnswerKind.ACCEPT or answer.receipted:
         return 200 if told.spelled else 202
     code = answer.issues[0].code if answer.issues else ""
     return STATUS.get(code, 400 if answer.kind is AnswerKind.REJECT else 422)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from engine.destinations import Shipment
 from engine.message import AnswerKind, Reception
 from engine.sources import Acknowledgement
 from engine.standards.hl7v2.standard import Hl7v2
+from engine.standards.kith.standard import Kith
 from engine.store.sqlite import SqliteStore
 
 MESSAGE = (
@@ -345,3 +347,57 @@ async def test_every_answer_has_a_control_id_of_its_own_that_any_version_takes(m
     ids = [answer.split(b"\r")[0].split(b"|")[9] for answer in answers]
     assert len(set(ids)) == 20
     assert {(len(id), id[:1]) for id in ids} == {(20, b"B")}
+
+
+# ---- a standard that spells no acknowledgement
+
+DIALOG = (Path(__file__).resolve().parents[2] / "samples" / "kith" / "std_dialog_1_1.xml").read_bytes()
+
+
+def told(answer: Acknowledgement) -> tuple[AnswerKind, str]:
+    assert answer.spelled == b""
+    return answer.answer.kind, answer.answer.issues[0].code if answer.answer.issues else ""
+
+
+ACCEPTED, LATE = (AnswerKind.ACCEPT, ""), (AnswerKind.ERROR, "deadline")
+REUSED, UNDELIVERED = (AnswerKind.ERROR, "id_reused"), (AnswerKind.ERROR, "not_delivered")
+
+
+@pytest.mark.parametrize("after", [After.VALIDATED, After.STORED])
+async def test_without_an_acknowledgement_a_repeat_is_accepted_at_once_whatever_becomes_of_the_delivery(
+    make: Make, after: After
+) -> None:
+    it = make(after, open_gate=False, standard=Kith(), deadline=0.05)
+    it.receiver.outcomes = [Permanent("http.422")]
+    await it.router.start()
+    assert [told(await it.ask(DIALOG)) for _ in range(2)] == [ACCEPTED] * 2
+    it.receiver.gate.set()
+    for _ in range(200):
+        await asyncio.sleep(0.005)
+        if it.states() == ["dead_letter"]:
+            break
+    assert told(await it.ask(DIALOG)) == ACCEPTED
+    assert (it.states(), len(it.receiver.seen)) == (["dead_letter"], 1)
+
+
+async def test_without_an_acknowledgement_a_repeat_of_delivered_is_told_what_is_true_by_then(make: Make) -> None:
+    it = make(After.DELIVERED, open_gate=False, standard=Kith(), deadline=0.05)
+    assert [told(await it.ask(DIALOG)) for _ in range(2)] == [LATE] * 2
+    it.receiver.gate.set()
+    await it.settle()
+    assert told(await it.ask(DIALOG)) == ACCEPTED
+    assert (it.states(), len(it.receiver.seen)) == (["delivered"], 1)
+
+
+async def test_without_an_acknowledgement_a_refusing_receiver_is_told_each_time(make: Make) -> None:
+    it = make(After.DELIVERED, standard=Kith())
+    it.receiver.outcomes = [Permanent("http.422")]
+    assert [told(await it.ask(DIALOG)) for _ in range(2)] == [UNDELIVERED] * 2
+
+
+async def test_without_an_acknowledgement_an_id_with_other_content_is_an_error_and_never_receipted(make: Make) -> None:
+    it = make(standard=Kith(), receipts=True)
+    await it.ask(DIALOG)
+    answer = await it.ask(DIALOG.replace(b"Solbakken", b"Nordli"))
+    assert (told(answer), answer.answer.receipted) == (REUSED, False)
+    assert sorted(it.states())[-1] == "quarantined"

@@ -9,6 +9,7 @@ import pytest
 
 from engine.channels import judge as module
 from engine.channels.build import plans_of
+from engine.channels.identity import order_keys_of
 from engine.channels.judge import Verdict, judge
 from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
@@ -88,7 +89,7 @@ def test_a_message_without_any_patient_is_kept_in_order_with_its_sender(folder: 
     made = plan(folder, when=", when: \"MSH-9.2 = 'A08'\"")
     raw = sample("adt_a08")
     one = judged(raw, made).deliveries
-    none = module._keys(*_read(raw.replace(b"\rPID|", b"\rZID|"), made))
+    none = order_keys_of(*_read(raw.replace(b"\rPID|", b"\rZID|"), made))
     assert len(none) == 1
     assert none != one[0].keys
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.channels.build import plans_of
 from engine.channels.files import SCHEMAS
-from engine.channels.judge import Verdict, judge
+from engine.channels.judge import Verdict, judge, peek
 from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
 from engine.errors import ConfigError
@@ -41,6 +43,7 @@ def sample(name: str) -> bytes:
     return (ROOT / "samples" / "kith" / f"{name}.xml").read_bytes()
 
 
+JUDGES: dict[str, Callable[[Received, Plan], Verdict]] = {"validated": judge, "stored": peek}
 GOOD = sample("std_dialog_1_1")
 ODD_FORM = GOOD.replace(b"<GenDate>", b"<GenDate>x", 1)
 """Readable, not as its schema says."""
@@ -126,3 +129,59 @@ def test_an_unknown_standard_is_told_before_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         plan(tmp_path, standard="kiht")
     assert [one.code for one in raised.value.findings] == ["E216"]
+
+
+UNREADABLE = [
+    pytest.param(b"MSH|^~\\&|", "kith.not_xml line 1", id="not XML"),
+    pytest.param(b"<?xml version='1.0'?><!DOCTYPE MsgHead>" + GOOD.partition(b"?>")[2], "kith.doctype", id="DOCTYPE"),
+    pytest.param(b"<Letter/>", "kith.root", id="no MsgHead"),
+    pytest.param(GOOD.replace(b"MsgId>", b"NoId>"), "kith.required MsgHead/MsgInfo/MsgId", id="no id"),
+]
+
+
+@pytest.mark.parametrize("after", ["validated", "stored"])
+@pytest.mark.parametrize(("raw", "why"), UNREADABLE)
+def test_what_cannot_be_read_is_told_on_the_connection_and_by_no_receipt(
+    tmp_path: Path, after: str, raw: bytes, why: str
+) -> None:
+    made = replace(plan(tmp_path), receipts=True)
+    verdict = JUDGES[after](Received("0190-test", raw, 0, Reception("dialog")), made)
+    state, said = reason(verdict)
+    assert (state, said.partition(": ")[2] or said) == ("invalid", why)
+    assert (verdict.answer.kind, verdict.answer.receipted) == (AnswerKind.REJECT, False)
+
+
+def test_a_refusal_of_a_message_that_can_be_read_is_receipted_where_the_channel_sends_receipts(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    assert not judged(ODD_FORM, made).answer.receipted
+    assert judged(ODD_FORM, replace(made, receipts=True)).answer.receipted
+    assert not judged(GOOD, replace(made, receipts=True)).answer.receipted
+
+
+def test_a_receipt_is_never_answered_by_a_receipt_and_a_sender_that_cannot_be_told_gets_none(tmp_path: Path) -> None:
+    made = replace(plan(tmp_path), receipts=True)
+    broken = sample("std_apprec_1_1").replace(b"<GenDate>", b"<GenDate>x", 1)
+    start, end = GOOD.index(b"<Sender>"), GOOD.index(b"</Sender>")
+    nameless = GOOD[:start] + b"<Sender>" + GOOD[end:]
+    for raw in (broken, nameless):
+        verdict = judged(raw, made)
+        assert (reason(verdict)[0], verdict.answer.receipted) == ("invalid", False)
+
+
+@pytest.mark.parametrize("after", ["validated", "stored"])
+def test_a_message_that_is_not_let_in_is_receipted_whenever_the_sender_is_told(tmp_path: Path, after: str) -> None:
+    raw = GOOD.replace(b"<MIGversion>", b'<ProcessingStatus V="D" DN="Debug"/><MIGversion>', 1)
+    made = replace(plan(tmp_path, "validate: {conformance: off}", environment="production"), receipts=True)
+    verdict = JUDGES[after](Received("0190-test", raw, 0, Reception("dialog")), made)
+    assert verdict.answer.receipted
+
+
+def test_a_fault_of_ours_is_never_receipted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = replace(plan(tmp_path), receipts=True)
+
+    def broken(document: object) -> list[object]:
+        raise KeyError("secret content")
+
+    monkeypatch.setattr(type(made.standard), "order_keys", lambda self, document: broken(document))
+    verdict = judged(GOOD, made)
+    assert (reason(verdict)[0], verdict.answer.receipted) == ("quarantined", False)
