@@ -111,10 +111,10 @@ def _plan(
     paths = {field: part.path for field, part in channel.fields.items()}
 
     def condition(text: str, *where: str) -> Condition:
-        return compile_condition(text, site.where(("channels", name, *where)), paths)
+        return compile_condition(text, site.where(("channels", name, *where)), paths, standard)
 
     def value(field: str, *where: str) -> Value:
-        return compile_value(paths.get(field, field), site.where(("channels", name, *where)))
+        return compile_value(paths.get(field, field), site.where(("channels", name, *where)), None, standard)
 
     mappings = {type_: loaded[id] for id in channel.mapping for type_ in loaded[id].types}
     targets = tuple(

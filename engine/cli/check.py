@@ -82,7 +82,7 @@ def findings_of(folder: Path) -> tuple[Reading, tuple[Finding, ...]]:
         findings.extend(broken)
         findings.extend(_files(reading.site, registry, taken))
         if not any(one.severity == "error" for one in findings):
-            findings.extend(_expressions(reading.site))
+            findings.extend(_expressions(reading.site, registry, taken))
     return reading, tuple(sorted(set(findings), key=lambda finding: (finding.file, finding.line, finding.column)))
 
 
@@ -120,22 +120,23 @@ def _mappings(site: Site) -> tuple[dict[str, Taken], list[Finding]]:
     return taken, findings
 
 
-def _expressions(site: Site) -> list[Finding]:
+def _expressions(site: Site, registry: Registry, taken: Mapping[str, Taken]) -> list[Finding]:
     """Conditions and fields that parse but mean nothing to the standard, such as an unknown function."""
     findings: list[Finding] = []
     for name, channel in site.config.channels.items():
         here: tuple[str, ...] = ("channels", name)
+        standard = registry.standards[standard_of(channel, taken)]
         paths = {field: part.path for field, part in channel.fields.items()}
         conditions = [((*here, "destinations", key, "when"), part.when) for key, part in channel.destinations.items()]
         for path, text in [((*here, "accept_only"), channel.accept_only), *conditions]:
             try:
                 if text is not None:
-                    compile_condition(text, site.where(path), paths)
+                    compile_condition(text, site.where(path), paths, standard)
             except ConfigError as error:
                 findings.extend(error.findings)
         for field, text in paths.items():
             try:
-                compile_value(text, site.where((*here, "fields", field, "path")))
+                compile_value(text, site.where((*here, "fields", field, "path")), None, standard)
             except ConfigError as error:
                 findings.extend(error.findings)
     return findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from engine.errors import ConfigError
 from engine.expression import Where
 from engine.mapping.conditions import compile_condition, compile_value
+from engine.plugins.builtin import full_registry
+from engine.standards import Charset
 
 FIELDS = {"event": "MSH-9.2", "class": "PV1-2", "ward": "PV1-3.1 else PV1-6.1"}
 WHERE = ("channels.yaml", 12, 9)
@@ -72,3 +75,33 @@ def test_a_wrong_condition_is_found_in_its_file(text: str, column: int, hint: st
     finding = caught.value.findings[0]
     assert (finding.file, finding.line, finding.column) == ("channels.yaml", 12, column)
     assert hint.replace("PV1-1", "") in finding.suggestion
+
+
+KITH = full_registry().standards["kith"]
+NOTE = KITH.decode((Path(__file__).resolve().parents[2] / "samples/kith/dialog_notat.xml").read_bytes(), Charset())
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("xp(mh:MsgInfo/mh:Type/@V) = 'DIALOG_NOTAT'", True),
+        ("xp(mh:MsgInfo/mh:Type/@V) in ('DIALOG_SVAR', 'DIALOG_AVVIK')", False),
+        ("xp(mh:MsgInfo/mh:Patient) and not xp(mh:MsgInfo/mh:ConversationRef)", True),
+        ("xp(//*[local-name() = 'Dialogmelding'])", True),
+        ("kind = 'DIALOG_NOTAT'", True),
+    ],
+)
+def test_a_condition_over_a_message_in_xml(text: str, holds: bool) -> None:
+    fields = {"kind": "xp(mh:MsgInfo/mh:Type/@V)"}
+    assert compile_condition(text, WHERE, fields, KITH)(NOTE) is holds
+
+
+def test_a_value_of_a_message_in_xml() -> None:
+    assert compile_value("xp(mh:MsgInfo/mh:Nothing) else xp(mh:MsgInfo/mh:Type/@V)", WHERE, None, KITH)(NOTE) == (
+        "DIALOG_NOTAT"
+    )
+
+
+def test_a_condition_in_xml_names_its_unknown_prefix() -> None:
+    with pytest.raises(ConfigError, match="prefix 'd' is not declared"):
+        compile_condition("xp(mh:MsgInfo/d:Type)", WHERE, None, KITH)
