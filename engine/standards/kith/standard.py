@@ -14,7 +14,6 @@ from engine.standards import Charset, Document, Gate, Read, Times, Unit
 from engine.standards.kith import times
 from engine.standards.kith.apprec_read import receipt_of
 from engine.standards.kith.apprec_write import receipt_for
-from engine.standards.kith.catalogue import MSGHEAD
 from engine.standards.kith.elements import clipped, local_name
 from engine.standards.kith.envelope import envelope_of, peek
 from engine.standards.kith.gates import turned_away
