@@ -133,6 +133,25 @@ def backoff(policy: Policy, attempts: int, jitter: Jitter) -> float:
     return max(0.0, base * (1 + policy.jitter * (2 * jitter() - 1)))
 
 
+def after_receipt(state: State, reason: str, positive: bool, code: str) -> Step | None:
+    """What an arriving receipt makes of a delivery; None where it changes nothing. Pure.
+
+    The first receipt stands: one that says the same again, or the opposite, changes nothing. A positive one is taken
+    also when it comes late, after we have given up or while nobody knows whether the message arrived. What a person
+    has closed stays closed. HIS 80415, the sender's duties; decision 10.
+    """
+    told_before = state is State.CONFIRMED or (state is State.DEAD_LETTER and reason.startswith(RECEIPT))
+    if told_before or state in (State.HANDLED, State.SUPERSEDED):
+        return None
+    if positive:
+        return Step(State.CONFIRMED, reason=f"{RECEIPT}{code}".rstrip(": "))
+    return Step(State.DEAD_LETTER, reason=f"{RECEIPT}{code}", hint="the receiver has refused it; mend it and send anew")
+
+
+RECEIPT = "receipt: "
+"""How the reason of a delivery begins that a receipt has settled."""
+
+
 def next_state(standing: Standing, outcome: Outcome, policy: Policy, now: int, jitter: Jitter) -> Step:
     """What becomes of a delivery after one attempt. Pure.
 

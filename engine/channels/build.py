@@ -6,25 +6,28 @@ trace.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from engine.channels.build_ends import concurrency_of, destination_of, source_of
-from engine.channels.channel import DestinationPart
+from engine.channels.channel import DestinationPart, ReceiptPart
 from engine.channels.config import config_revision
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.files import MAPPINGS, SchemaFiles
 from engine.channels.intake import ChannelIntake
 from engine.channels.keys import kept_key
 from engine.channels.lane import Lane, System
-from engine.channels.revision import After, Condition, Plan, Target, Value
+from engine.channels.receipting import DESTINATION as RECEIPTS
+from engine.channels.receipts import Receipts
+from engine.channels.revision import After, Condition, Plan, Receipting, Target, Value
 from engine.channels.router import Router
 from engine.channels.runner import Runner, Running
 from engine.channels.selection import Taken, selection_findings, standard_of
 from engine.channels.site import Site
-from engine.channels.systems import FhirSystem, Hl7v2Sender
+from engine.channels.systems import FhirSystem, FileSystem, Hl7v2Sender, HttpSystem
 from engine.channels.tables import every_table, site_tables, tables_revision
 from engine.clock import Clock, Jitter
 from engine.destinations import Destination
@@ -145,6 +148,7 @@ def _plan(
         time_zone=site.config.site.timezone,
         tables=site_tables(site, channel.tables),
         senders=_senders(site, channel.source.senders),
+        receipt=_receipting(site, channel.ack.receipt),
         invalid_kind=channel.ack.refused or "",
     )
 
@@ -189,7 +193,9 @@ def _target(
     policy = site.config.policy(part.policy)
     writing = keys.writings.get(part.system)
     own = dict.fromkeys(loaded[part.mapping].types, loaded[part.mapping]) if part.mapping else {}
-    return Target(name, part.system, policy, writing, when, part.when or "", part.required, own)
+    system = site.config.systems[part.system]
+    within = system.receipt_within if isinstance(system, HttpSystem | FileSystem) else None
+    return Target(name, part.system, policy, writing, when, part.when or "", part.required, within or 0.0, own)
 
 
 def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Jitter) -> Runner:
@@ -198,19 +204,34 @@ def build(site: Site, registry: Registry, store: Store, clock: Clock, jitter: Ji
     systems: dict[str, System] = {}
     destinations: dict[str, Destination] = {}
     lanes: list[Lane] = []
+    leading = Counter(way.system for plan in plans.values() for way in _ways(plan))
     for name, plan in plans.items():
-        for target in plan.targets:
-            if target.system not in systems:
-                leading = [each.system for other in plans.values() for each in other.targets].count(target.system)
-                systems[target.system] = System(target.system, concurrency_of(site, target.system, leading))
-                destinations[target.system] = destination_of(site, target.system, target.policy)
-            sender = destinations[target.system]
-            lanes.append(Lane(name, target.name, systems[target.system], target.policy, sender))
+        waits = plan.receipt is not None and plan.receipt.after == "delivered"
+        for way in _ways(plan):
+            if way.system not in systems:
+                systems[way.system] = System(way.system, concurrency_of(site, way.system, leading[way.system]))
+                destinations[way.system] = destination_of(site, way.system, way.policy)
+            sender = destinations[way.system]
+            receipted = waits and way.name != RECEIPTS
+            lanes.append(Lane(name, way.name, systems[way.system], way.policy, sender, receipted))
     dispatcher = Dispatcher(store, lanes, clock, jitter)
+    receipts = Receipts(plans, store, dispatcher, clock)
     router = Router(plans, store, dispatcher)
     channels = []
     for name, channel in site.config.channels.items():
         plan = plans[name]
         source = source_of(site, name, channel, plan.standard)
         channels.append(Running(name, source, ChannelIntake(plan, store, dispatcher, clock, router.ring)))
-    return Runner(store, channels, list(destinations.values()), dispatcher, router)
+    return Runner(store, channels, list(destinations.values()), dispatcher, router, receipts)
+
+
+def _ways(plan: Plan) -> list[Target]:
+    """Where a channel's deliveries go: its destinations, and the way back of its receipts."""
+    back = [] if plan.receipt is None else [Target(RECEIPTS, plan.receipt.system, plan.receipt.policy)]
+    return [*plan.targets, *back]
+
+
+def _receipting(site: Site, part: ReceiptPart | None) -> Receipting | None:
+    if part is None:
+        return None
+    return Receipting(part.return_via, site.config.policy(part.policy), part.after, frozenset(part.receivers))

@@ -27,6 +27,27 @@ from engine.channels.systems import Part
 from engine.standards import Charset
 
 
+class ReceiptPart(Part):
+    """Receipts (AppRec) back to the sender: messages of their own (decision 8)."""
+
+    return_via: Annotated[Text, Words("the system that leads back to the sender", "systemet som fører tilbake")]
+    after: Annotated[
+        Literal["validated", "delivered"],
+        Words(
+            "validated: at once; delivered: when the required destinations have it",
+            "validated: straks; delivered: når mottakerne som kreves, har den",
+        ),
+    ] = "validated"
+    policy: Annotated[Text, Words("how hard to try", "hvor hardt det prøves")] = "clinical"
+    receivers: Annotated[
+        tuple[Text, ...],
+        Words(
+            "identifiers (HER-id) of the receivers that are ours; default: the primary receiver",
+            "id-er (HER-id) for mottakerne som er våre; standard: hovedmottakeren",
+        ),
+    ] = ()
+
+
 class Ack(Part):
     """When the sender is answered, and how it is refused (decision 8)."""
 
@@ -43,6 +64,10 @@ class Ack(Part):
     refused: Annotated[
         Literal["AE", "AR"] | None,
         Words("the code of every refusal; default: as HL7 says", "koden for alle avvisninger; standard: som i HL7"),
+    ] = None
+    receipt: Annotated[
+        ReceiptPart | None,
+        Words("receipts of the application; none: none are sent", "applikasjonskvitteringer; ingen: sendes ikke"),
     ] = None
 
 

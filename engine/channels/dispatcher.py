@@ -12,10 +12,10 @@ decided something.
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from engine import log
+from engine.channels.alarm import Alarm
 from engine.channels.lane import Item, Lane, System, code_of, detail_of
 from engine.clock import Clock, Jitter
 from engine.delivery import STATES, Ambiguous, Outcome, Standing, State, Step, Transient, next_state
@@ -33,12 +33,12 @@ class Dispatcher:
         self.store, self.clock, self.jitter = store, clock, jitter
         self.lanes: Mapping[tuple[str, str], Lane] = {(lane.channel, lane.destination): lane for lane in lanes}
         self.systems: dict[str, System] = {lane.system.name: lane.system for lane in self.lanes.values()}
-        self._timers: list[tuple[int, int, Item, Lane]] = []
-        self._tick = 0
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(clock, self.wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: dict[int, asyncio.Future[Step]] = {}
         self._stopping = False
+        self.settled: Callable[[str], None] | None = None
+        """Told of a message whose delivery is final, where its channel owes receipts after delivery."""
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,9 +74,11 @@ class Dispatcher:
         touched = set()
         for row, payload in zip(rows, payloads, strict=True):
             lane = self.lanes.get((row.channel, row.destination))
-            if lane is None or lane.behind:
+            # One that comes after newer ones (a receipt that waited) is in the window that has been read.
+            newer = lane is not None and row.seq > lane.last_seq
+            if lane is None or (newer and lane.behind):
                 continue
-            if lane.room() <= 0:
+            if newer and lane.room() <= 0:
                 lane.behind = True
                 continue
             keep = payload if lane.holds(len(payload)) else None
@@ -93,6 +95,17 @@ class Dispatcher:
             future = self._watched[delivery] = asyncio.get_running_loop().create_future()
         return future
 
+    def forget(self, deliveries: Iterable[int]) -> None:
+        """What a receipt has settled, though it was still to be sent or blocked its key. What is in flight ends by
+        itself."""
+        wanted = set(deliveries)
+        for lane in self.lanes.values():
+            for item in [lane.items[each] for each in wanted & lane.items.keys()]:
+                if not item.in_flight:
+                    for follower in lane.remove(item):
+                        self._schedule(lane, follower)
+                    self._pump(lane.system)
+
     def _settle_in(self, lane: Lane, delivery: int) -> None:
         item = lane.items[delivery]
         if lane.is_first(item):
@@ -106,28 +119,15 @@ class Dispatcher:
         if item.due <= self.clock.micros():
             lane.ready.append(item)
         else:
-            self._tick += 1
-            heapq.heappush(self._timers, (item.due, self._tick, item, lane))
-            self._set_alarm()
+            self._alarm.set(item, lane)
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._timers and not self._stopping:
-            wait = max(0.0, (self._timers[0][0] - self.clock.micros()) / 1_000_000)
-            self._alarm = asyncio.get_running_loop().call_later(min(wait, 5.0), self.wake)
-
     def wake(self) -> None:
         """Look at the clock: what has become due goes to its lane. Called by the alarm, and by tests."""
-        now = self.clock.micros()
-        while self._timers and self._timers[0][0] <= now:
-            _, _, item, lane = heapq.heappop(self._timers)
+        for item, lane in self._alarm.due():
             if lane.items.get(item.id) is item and not item.in_flight:
                 lane.ready.append(item)
-        self._set_alarm()
         self._pump_all()
 
     # ---- sending -------------------------------------------------------------------------------------------------
@@ -265,6 +265,8 @@ class Dispatcher:
             for follower in lane.remove(item):
                 self._schedule(lane, follower)
         if step.state is not State.READY:
+            if lane.receipted and self.settled is not None:
+                self.settled(item.message)
             watcher = self._watched.pop(item.id, None)
             if watcher is not None and not watcher.done():
                 watcher.set_result(step)
@@ -281,8 +283,7 @@ class Dispatcher:
     async def stop(self, grace: float) -> None:
         """Start nothing new; let what is in flight end and be recorded within `grace` seconds, then cut it."""
         self._stopping = True
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._alarm.stop()
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:

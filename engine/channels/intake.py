@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 
 from engine import log
 from engine.channels import answers
+from engine.channels.arriving import settled
 from engine.channels.dispatcher import Dispatcher
-from engine.channels.judge import Verdict, judge, peek, positive, quarantined
+from engine.channels.judge import judge, peek
+from engine.channels.offering import offer
 from engine.channels.revision import After, Plan
+from engine.channels.verdict import Verdict, positive, quarantined
 from engine.clock import Clock, uuid7
 from engine.delivery import STATES, State
 from engine.errors import StoreError
@@ -61,6 +64,8 @@ class ChannelIntake:
         micros = self.clock.micros()
         received = Received(uuid7(micros), raw, micros, reception)
         verdict = peek(received, plan) if plan.after is After.STORED else judge(received, plan)
+        if verdict.receipt is not None:
+            return False
         spelled = self._spell(raw, verdict.answer, micros)
         acceptance = self._acceptance(received, verdict, spelled)
         pending = self.store.accept(acceptance)
@@ -136,9 +141,11 @@ class ChannelIntake:
 
     async def _commit(self, received: Received, verdict: Verdict) -> Acknowledgement:
         """Commit 1, then the answer; or the first one's answer where the id is known (decision 9)."""
+        verdict, settles = settled(verdict, self.store)
         waits = self.plan.after is After.DELIVERED and positive(verdict)
         spelled = self._spell(received.raw, verdict.answer, received.micros)
         acceptance = self._acceptance(received, verdict, b"" if waits else spelled)
+        acceptance.settles = settles
         if waits:  # before the commit: a repeat in the same commit must find it
             self._settling[received.id] = asyncio.get_running_loop().create_future()
         try:
@@ -148,6 +155,8 @@ class ChannelIntake:
             result = await pending
             if isinstance(result, Duplicate):
                 return await self._duplicate(received, verdict, result)
+            if settles:
+                self.dispatcher.forget(each.delivery for each in settles)
             if verdict.row is None:
                 self.ring()
             if waits:
@@ -176,6 +185,7 @@ class ChannelIntake:
             identity=verdict.identity,
             identity_expires=received.micros + int(plan.dedup_window * 1_000_000),
             certificate=received.reception.certificate,
+            owes=verdict.owes,
         )
 
     def _offer(self, acceptance: Acceptance, result: Accepted | Duplicate, watched: bool) -> None:
@@ -263,29 +273,3 @@ class ChannelIntake:
 def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> Acknowledgement:
     """The answer, spelled where MSH-15 and MSH-16 want one."""
     return Acknowledgement(answer, spelled if answers.owed(verdict.envelope, answer) else b"")
-
-
-def offer(dispatcher: Dispatcher, acceptance: Acceptance, result: Accepted) -> None:
-    """The rows that the store has just made of these deliveries, given to the dispatcher."""
-    rows = [
-        DeliveryRow(
-            id=id,
-            message=acceptance.message,
-            seq=result.seq,
-            channel=acceptance.channel,
-            destination=new.destination,
-            system=new.system,
-            state=State.READY,
-            due=new.due,
-            attempts=0,
-            received=acceptance.received,
-            keys=new.keys,
-            identities=new.identities,
-            reference=new.reference,
-            reason="",
-            required=new.required,
-            content_type=new.content_type,
-        )
-        for id, new in zip(result.deliveries, acceptance.deliveries, strict=True)
-    ]
-    dispatcher.offer(rows, [new.payload for new in acceptance.deliveries])

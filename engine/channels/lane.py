@@ -68,8 +68,18 @@ class System:
 class Lane:
     """The queue of one (channel, destination)."""
 
-    def __init__(self, channel: str, destination: str, system: System, policy: Policy, sender: Destination) -> None:
+    def __init__(
+        self,
+        channel: str,
+        destination: str,
+        system: System,
+        policy: Policy,
+        sender: Destination,
+        receipted: bool = False,
+    ) -> None:
         self.channel, self.destination = channel, destination
+        self.receipted = receipted
+        """Whether a receipt may wait for what becomes of its deliveries."""
         self.system, self.policy, self.sender = system, policy, sender
         self.items: dict[int, Item] = {}
         self.ready: deque[Item] = deque()

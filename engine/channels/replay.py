@@ -73,7 +73,7 @@ def replay(store: Store, plans: Mapping[str, Plan], message: str, person: Person
     assert verdict.row is not None
     number = len(detail.verdicts)
     anew = [dataclasses.replace(new, reference=f"{new.reference}-r{number}") for new in verdict.deliveries]
-    result = store.route(detail.row.id, verdict.row, anew).wait()
+    result = store.route(detail.row.id, verdict.row, anew, verdict.owes).wait()
     store.audit(audited(person, "replay", detail.row.id)).wait()
     return Replayed(detail.row.id, verdict.row, result.deliveries)
 

@@ -39,7 +39,23 @@ class Target:
     when: Condition | None = None
     when_text: str = ""
     required: bool = True
+    receipt_within: float = 0.0
+    """Seconds in which the receiver's receipt must have come; 0: none is expected."""
     mappings: Mapping[str, CompiledMapping] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipting:
+    """How a channel's receipts go back: by which system, when, and whose they are.
+
+    `after` is `validated` (in the commit that accepts or refuses) or `delivered` (when the required deliveries are
+    final). `ours`: identifiers of the receivers that we answer for; none: the primary receiver.
+    """
+
+    system: str
+    policy: Policy
+    after: str = "validated"
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +91,8 @@ class Plan:
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     senders: tuple[tuple[str, str], ...] = ()
     """Who may send, as (MSH-3, MSH-4) or what the standard has for them; an empty text is not compared; none: all."""
-    receipts: bool = False
-    """Whether this channel sends receipts: what they tell is not told on the connection too."""
+    receipt: Receipting | None = None
+    """How this channel sends receipts, if it does: what they tell is not told on the connection too."""
     invalid_kind: str = ""
     """`AE` or `AR` where the channel overrides the kind of a refusal."""
 

@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from engine import log
+from engine.channels.arriving import settled
 from engine.channels.dispatcher import Dispatcher
-from engine.channels.intake import offer
 from engine.channels.judge import judge
+from engine.channels.offering import offer
 from engine.channels.revision import Plan
 from engine.errors import StoreError
 from engine.message import Received, Reception
@@ -88,17 +89,18 @@ class Router:
             return None
         raw = self.store.original(message)
         received = Received(message, raw, detail.row.received, Reception(plan.name, peer=detail.peer))
-        verdict = judge(received, plan)
+        verdict, settles = settled(judge(received, plan), self.store)
         assert verdict.row is not None
         acceptance = Acceptance(
             message, plan.name, plan.standard.name, b"", verdict.sha256, received.micros, detail.peer, verdict.envelope,
             b"", verdict.row, verdict.deliveries,
         )  # fmt: skip
-        pending = self.store.route(message, verdict.row, verdict.deliveries)
+        pending = self.store.route(message, verdict.row, verdict.deliveries, verdict.owes, settles)
 
-        def settled() -> None:
+        def routed() -> None:
             with contextlib.suppress(StoreError):  # told to who awaits it
                 offer(self.dispatcher, acceptance, pending.result())
+                self.dispatcher.forget(each.delivery for each in settles)
 
-        pending.add_done(settled)
+        pending.add_done(routed)
         return pending

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from engine import log
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.intake import ChannelIntake
+from engine.channels.receipts import Receipts
 from engine.channels.router import Router
 from engine.destinations import Destination
 from engine.errors import StoreError
@@ -20,6 +21,8 @@ from engine.sources import Source
 from engine.store import Store
 
 CARE_EVERY = 1.0
+WATCH_EVERY = 60
+"""After so many looks the receipts that should have come are looked at."""
 FLOOR = 256 * 1024 * 1024
 """Bytes that must stay free where the store lives; below it every message is refused (decision 7)."""
 
@@ -43,12 +46,14 @@ class Runner:
         destinations: Sequence[Destination],
         dispatcher: Dispatcher,
         router: Router,
+        receipts: Receipts,
         floor: int = FLOOR,
     ) -> None:
         self.store, self.channels, self.destinations = store, channels, destinations
-        self.dispatcher, self.router, self.floor = dispatcher, router, floor
+        self.dispatcher, self.router, self.receipts, self.floor = dispatcher, router, receipts, floor
         self._care: asyncio.Task[None] | None = None
         self._decisions = 0
+        self._looked = 0
 
     async def start(self) -> None:
         """Raises: ConfigError when an address cannot be had; then nothing is left listening."""
@@ -57,6 +62,7 @@ class Runner:
             await destination.start()
         self._decisions = self.store.decisions()
         waiting = self.dispatcher.load()
+        self.receipts.look_all()
         log.info("recovered", count=recovered)
         log.info("waiting", count=waiting)
         await self.router.start()
@@ -96,6 +102,7 @@ class Runner:
             try:
                 self._look_at_space()
                 self._look_at_decisions()
+                self._look_at_receipts()
             except (StoreError, OSError) as error:
                 log.error("care_failed", code=getattr(error, "code", type(error).__name__))
 
@@ -113,3 +120,10 @@ class Runner:
             self._decisions = decisions
             self.router.ring()
             self.dispatcher.load()
+            self.receipts.look_all()
+
+    def _look_at_receipts(self) -> None:
+        """Once a minute: which receipts should have come by now."""
+        self._looked += 1
+        if self._looked % WATCH_EVERY == 1:
+            self.receipts.watch()

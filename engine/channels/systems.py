@@ -158,6 +158,13 @@ class HttpSystem(Part):
         Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$"),
         Words("header with an id that stays the same over retries", "hode med id som er lik i alle forsøk"),
     ] = "X-Message-Id"
+    receipt_within: Annotated[
+        Duration | None,
+        Words(
+            "a receipt must come back in this time, or it is alarmed; none: none is expected. National rule: 96h",
+            "kvittering må komme innen denne tiden, ellers varsles det; ingen: ventes ikke. Nasjonal regel: 96h",
+        ),
+    ] = None
     idempotent: Annotated[Truth, _REPEATS] = False
     auth: Annotated[Auth, Words("how we prove who we are", "hvordan vi legitimerer oss")] = NoAuth()
     tls: Annotated[ClientTls, Words("certificates", "sertifikater")] = ClientTls()
@@ -195,6 +202,13 @@ class FileSystem(Part):
         Field(pattern=r"^\.[A-Za-z0-9.]{1,15}$"),
         Words("end of the file names; they begin with the delivery's reference", "slutten på filnavnene"),
     ] = ".json"
+    receipt_within: Annotated[
+        Duration | None,
+        Words(
+            "a receipt must come back in this time, or it is alarmed; none: none is expected. National rule: 96h",
+            "kvittering må komme innen denne tiden, ellers varsles det; ingen: ventes ikke. Nasjonal regel: 96h",
+        ),
+    ] = None
     write: Annotated[Literal["one_file_per_message"], Words("how it is written", "hvordan det skrives")] = (
         "one_file_per_message"
     )

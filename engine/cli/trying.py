@@ -11,9 +11,10 @@ import orjson
 import typer
 
 from engine.channels.build import plans_of
-from engine.channels.judge import Verdict, judge
+from engine.channels.judge import judge
 from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
+from engine.channels.verdict import Verdict
 from engine.cli import words
 from engine.clock import SystemClock, uuid7
 from engine.errors import EngineError, InvalidMessage

@@ -11,11 +11,44 @@ Times are micros since 1970 UTC. Hashes of identifiers are keyed: no column hold
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine.delivery import State, Step
-from engine.message import Envelope, Issue
+from engine.records import (
+    Acceptance as Acceptance,
+)
+from engine.records import (
+    Accepted as Accepted,
+)
+from engine.records import (
+    Attempt as Attempt,
+)
+from engine.records import (
+    AttemptRow as AttemptRow,
+)
+from engine.records import (
+    AuditEntry as AuditEntry,
+)
+from engine.records import (
+    DeliveryRow as DeliveryRow,
+)
+from engine.records import (
+    Duplicate as Duplicate,
+)
+from engine.records import (
+    MessageDetail as MessageDetail,
+)
+from engine.records import (
+    MessageRow as MessageRow,
+)
+from engine.records import (
+    NewDelivery as NewDelivery,
+)
+from engine.records import (
+    Settlement as Settlement,
+)
+from engine.records import (
+    VerdictRow as VerdictRow,
+)
 
 T = TypeVar("T", covariant=True)
 
@@ -35,127 +68,24 @@ class Pending(Protocol[T]):
     def __await__(self) -> Generator[object, None, T]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
-    """What was judged (states: decision 4). `route` says where to, why, by which mapping: JSON without content."""
-
-    revision: str
-    state: str
-    reason: str
-    issues: tuple[Issue, ...] = ()
-    route: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """A delivery to be made: mapped bytes for one destination.
-
-    `keys` are the ordering keys (keyed 63-bit hashes); `identities` the conditional identities that must not be in
-    flight twice to one system; `reference` the id it will be known by there (MSH-10 sent, MsgId), unique per system.
-    """
-
-    destination: str
-    system: str
-    payload: bytes
-    content_type: str
-    keys: tuple[int, ...]
-    identities: tuple[int, ...] = ()
-    reference: str = ""
-    due: int = 0
-    required: bool = True
-
-
-@dataclass(slots=True)
-class Acceptance:
-    """Commit 1: one received message with all that must be durable before it is answered (RELIABILITY 1).
-
-    `identity` is the keyed 16-byte hash of (channel, sender, message id), or None where the message claims none
-    (refused, unreadable, deliberate resend). With `verdict` None the message waits for the router (`after: stored`).
-    """
-
-    message: str
-    channel: str
-    standard: str
-    raw: bytes
-    sha256: bytes
-    received: int
-    peer: str
-    envelope: Envelope | None
-    answer: bytes
-    verdict: VerdictRow | None
-    deliveries: tuple[NewDelivery, ...] = ()
-    identity: bytes | None = None
-    identity_expires: int = 0
-    certificate: str = ""
-    replay_of: str = ""
-
-
-@dataclass(slots=True)
-class Accepted:
-    """Durable. `seq` grows in commit order over the whole store; `deliveries` are ids in the order given."""
-
-    seq: int
-    deliveries: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The identity was claimed before, so nothing was stored: the first message, its content's hash, its answer."""
-
-    message: str
-    sha256: bytes
-    answer: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
-    """A delivery as the dispatcher takes it. The payload is read apart (`payload`)."""
-
-    id: int
-    message: str
-    seq: int
-    channel: str
-    destination: str
-    system: str
-    state: State
-    due: int
-    attempts: int
-    received: int
-    keys: tuple[int, ...]
-    identities: tuple[int, ...]
-    reference: str
-    reason: str
-    required: bool
-    content_type: str
-    last_code: str = ""
-    same_code: int = 0
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try, and what becomes of the delivery: written in one commit (commit 2).
-
-    `code` is the outcome's stable code (`http.503`), `detail` holds no content, `answer` replaces the stored answer.
-    """
-
-    delivery: int
-    started: int
-    ended: int
-    code: str
-    detail: str
-    step: Step
-    answer: bytes | None = None
-
-
 class IntakeDoor(Protocol):
     """What intake and the router write."""
 
     def accept(self, acceptance: Acceptance) -> Pending[Accepted | Duplicate]:
         """Commit 1. Message, payload, verdict, deliveries and identity in one transaction, or nothing."""
 
-    def route(self, message: str, verdict: VerdictRow, deliveries: Sequence[NewDelivery]) -> Pending[Accepted]:
-        """The commit of the router (a message stored unjudged) or of a replay: a newer verdict and its deliveries."""
+    def route(
+        self,
+        message: str,
+        verdict: VerdictRow | None,
+        deliveries: Sequence[NewDelivery],
+        owes: bool = False,
+        settles: Sequence[Settlement] = (),
+    ) -> Pending[Accepted]:
+        """The commit of the router (a message stored unjudged) or of a replay: a newer verdict and its deliveries.
+
+        Without a verdict: the receipt that the message owed.
+        """
 
     def settle_answer(self, message: str, answer: bytes) -> Pending[None]:
         """Replace the stored answer (`ack.after: delivered`), so that a duplicate gets the settled one."""
@@ -186,56 +116,20 @@ class DispatchDoor(Protocol):
     def unrouted(self, limit: int) -> Sequence[str]:
         """Messages stored without a verdict, oldest first."""
 
+    def owing(self, limit: int) -> Sequence[str]:
+        """Messages that still owe a receipt, oldest first."""
+
+    def awaiting(self, message_id: str) -> Sequence[DeliveryRow]:
+        """Deliveries of the messages with this id, whatever their state: those that a receipt may speak of."""
+
+    def overdue(self, now: int) -> Pending[Sequence[int]]:
+        """Mark delivered deliveries whose receipt should have come by now, each once: which ones."""
+
     def retry(self, delivery: int, now: int) -> Pending[bool]:
         """A person's decision: ready again now, with the same bytes. False when it is not parked or dead."""
 
     def handle(self, delivery: int, reason: str) -> Pending[bool]:
         """A person's decision: closed with a reason (`handled`), its keys set free."""
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRow:
-    """A message as shown in a list: no content. `state` is computed from verdict and deliveries (decision 4)."""
-
-    id: str
-    seq: int
-    channel: str
-    standard: str
-    received: int
-    type: str
-    message_id: str
-    sender: str
-    size: int
-    state: str
-    reason: str
-    answer: bytes
-    deliveries: int
-    delivered: int
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
-    """One try as shown."""
-
-    delivery: int
-    number: int
-    started: int
-    ended: int
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDetail:
-    """All that is known of one message, content apart."""
-
-    row: MessageRow
-    envelope: Envelope | None
-    peer: str
-    sha256: bytes
-    verdicts: tuple[VerdictRow, ...]
-    deliveries: tuple[DeliveryRow, ...]
-    attempts: tuple[AttemptRow, ...]
 
 
 class QueryDoor(Protocol):
@@ -254,17 +148,6 @@ class QueryDoor(Protocol):
 
     def counts(self) -> dict[str, int]:
         """Messages by computed state."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what to which message, and why. Append-only, hash-chained."""
-
-    at: int
-    actor: str
-    action: str
-    subject: str
-    reason: str = ""
 
 
 class AuditDoor(Protocol):

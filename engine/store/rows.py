@@ -14,7 +14,7 @@ import orjson
 
 from engine.delivery import State
 from engine.message import Envelope, Issue, Party, Severity
-from engine.store import Acceptance, DeliveryRow, MessageRow, NewDelivery, VerdictRow
+from engine.store import Acceptance, DeliveryRow, MessageRow, NewDelivery, Settlement, VerdictRow
 
 _LOCKED = 2047
 """The most bytes that hashlib takes without giving the interpreter lock away."""
@@ -28,6 +28,7 @@ class Mapped(NamedTuple):
     keys: tuple[tuple[int, int], ...]
     body: bytes
     sha256: bytes
+    claim: bytes = b""
     file: str | None = None
 
 
@@ -45,6 +46,8 @@ class Intake(NamedTuple):
     mapped: tuple[Mapped, ...]
     channel: str
     body: bytes
+    owes: bool = False
+    settles: tuple[Settlement, ...] = ()
     file: str | None = None
 
 
@@ -52,8 +55,10 @@ class Routing(NamedTuple):
     """A verdict for a stored message, made ready to insert."""
 
     message: str
-    verdict: tuple[object, ...]
+    verdict: tuple[object, ...] | None
     mapped: tuple[Mapped, ...]
+    owes: bool = False
+    settles: tuple[Settlement, ...] = ()
 
 
 def write_envelope(envelope: Envelope) -> bytes:
@@ -133,8 +138,9 @@ def mapped(new: NewDelivery) -> Mapped:
         new.content_type,
         digest,
         len(new.payload),
+        new.confirm_by,
     )
-    return Mapped(new.destination, columns, keys, new.payload, digest)
+    return Mapped(new.destination, columns, keys, new.payload, digest, new.claim)
 
 
 def intake(a: Acceptance) -> Intake:
@@ -176,6 +182,8 @@ def intake(a: Acceptance) -> Intake:
         tuple(map(mapped, a.deliveries)) if a.deliveries else (),
         a.channel,
         a.raw,
+        a.owes,
+        a.settles,
     )
 
 

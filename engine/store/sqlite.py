@@ -25,6 +25,7 @@ from engine.store import (
     MessageRow,
     NewDelivery,
     Pending,
+    Settlement,
     VerdictRow,
 )
 from engine.store.files import PayloadFiles
@@ -110,10 +111,18 @@ class SqliteStore:
         self._writer.put(Kind.ACCEPT, load, write)  # type: ignore[arg-type]
         return write
 
-    def route(self, message: str, verdict: VerdictRow, deliveries: Sequence[NewDelivery]) -> Pending[Accepted]:
+    def route(
+        self,
+        message: str,
+        verdict: VerdictRow | None,
+        deliveries: Sequence[NewDelivery],
+        owes: bool = False,
+        settles: Sequence[Settlement] = (),
+    ) -> Pending[Accepted]:
         write: Write[Accepted] = Write()
         try:
-            load = Routing(message, verdict_columns(verdict), tuple(map(mapped, deliveries)))
+            columns = None if verdict is None else verdict_columns(verdict)
+            load = Routing(message, columns, tuple(map(mapped, deliveries)), owes, tuple(settles))
         except (TypeError, ValueError, AttributeError) as error:
             return self._unfit(write, error)
         return self._with_files(Kind.ROUTE, load, write)
@@ -182,6 +191,15 @@ class SqliteStore:
 
     def unrouted(self, limit: int) -> Sequence[str]:
         return self._reader.unrouted(limit)
+
+    def owing(self, limit: int) -> Sequence[str]:
+        return self._reader.owing(limit)
+
+    def awaiting(self, message_id: str) -> Sequence[DeliveryRow]:
+        return self._reader.awaiting(message_id)
+
+    def overdue(self, now: int) -> Pending[Sequence[int]]:
+        return self._put(Kind.OVERDUE, now)
 
     def retry(self, delivery: int, now: int) -> Pending[bool]:
         return self._put(Kind.RETRY, (delivery, now))

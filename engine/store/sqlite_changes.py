@@ -40,7 +40,9 @@ class Changes:
             self._steps.apply([item for item in items if Kind.SENDING <= item[0] <= Kind.RECOVER], results)
         if any(kind >= Kind.ANSWER for kind in kinds):
             for kind, load, write in items:
-                if kind >= Kind.ANSWER:
+                if kind == Kind.OVERDUE:
+                    results.append((write, [row[0] for row in self._connection.execute(q.OVERDUE, (load,))]))
+                elif kind >= Kind.ANSWER:
                     self._other(kind, load)
                     results.append((write, None))
         return results

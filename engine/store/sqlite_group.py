@@ -22,6 +22,7 @@ class Kind(IntEnum):
     ANSWER = 7
     AUDIT = 8
     REVISION = 9
+    OVERDUE = 10
 
 
 Item = tuple[Kind, object, Write[object]]

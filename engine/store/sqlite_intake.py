@@ -13,6 +13,7 @@ from engine.store import sqlite_queries as q
 from engine.store.pending import Write
 from engine.store.rows import Intake, Mapped, Routing
 from engine.store.sqlite_group import Apart, Item, Numbers, Results
+from engine.store.sqlite_receipts import ReceiptChanges
 
 
 class Laid:
@@ -53,6 +54,7 @@ class IntakeChanges:
     def __init__(self, connection: sqlite3.Connection, numbers: Numbers) -> None:
         self._connection = connection
         self._numbers = numbers
+        self._receipts = ReceiptChanges(connection, numbers)
 
     def accept(self, items: list[Item], results: Results) -> None:
         news: list[tuple[int, Intake, Write[object]]] = []
@@ -83,8 +85,10 @@ class IntakeChanges:
                 rows.verdicts += (seq, 1)
                 rows.verdicts += intake.verdict
             if intake.mapped:
-                ids = tuple(range(seq * 1000 + 1, seq * 1000 + 1 + len(intake.mapped)))
-                payload = rows.lay(intake.mapped, ids, seq, 1, intake.channel, payload)
+                kept, ids = self._receipts.claimed(intake.mapped, seq, seq * 1000)
+                payload = rows.lay(kept, [id for id in ids if id], seq, 1, intake.channel, payload)
+            if intake.owes or intake.settles:
+                self._receipts.apply(seq, intake.owes, intake.settles)
             results.append((write, Accepted(seq, ids)))
         self._numbers.payload = payload
         q.ADD_MESSAGE.run(self._connection, messages)
@@ -148,10 +152,16 @@ class IntakeChanges:
                 raise StoreError("a message can have 999 deliveries, replays counted", code="store.too_many")
             if number == 0:
                 unrouted.append(seq)
-            rows.verdicts += (seq, number + 1)
-            rows.verdicts += routing.verdict
-            ids = tuple(range(last + 1, last + 1 + len(routing.mapped)))
-            self._numbers.payload = rows.lay(routing.mapped, ids, seq, number + 1, channel, self._numbers.payload)
+            if routing.verdict is not None:
+                number += 1
+                rows.verdicts += (seq, number)
+                rows.verdicts += routing.verdict
+            else:
+                self._connection.execute(q.OWES_NO_MORE, (seq,))
+            kept, ids = self._receipts.claimed(routing.mapped, seq, last)
+            self._numbers.payload = rows.lay(kept, [i for i in ids if i], seq, number, channel, self._numbers.payload)
+            if routing.owes or routing.settles:
+                self._receipts.apply(seq, routing.owes, routing.settles)
             results.append((write, Accepted(seq, ids)))
         rows.insert(self._connection)
         q.DROP_UNROUTED.run(self._connection, unrouted)

@@ -43,7 +43,7 @@ ADD_MESSAGE = Many("INSERT OR FAIL INTO message", 16)
 ADD_PAYLOAD = Many("INSERT OR FAIL INTO payload (id, codec, file, body)", 4)
 ADD_UNROUTED = Many("INSERT OR FAIL INTO unrouted", 1)
 ADD_VERDICT = Many("INSERT OR FAIL INTO verdict", 7)
-ADD_DELIVERY = Many("INSERT OR FAIL INTO delivery", 19)
+ADD_DELIVERY = Many("INSERT OR FAIL INTO delivery", 20)
 ADD_KEY = Many("INSERT OR FAIL INTO delivery_key", 5)
 DROP_UNROUTED = Many("WITH v (seq) AS (", 1, ") DELETE FROM unrouted WHERE seq IN (SELECT seq FROM v)")
 
@@ -58,6 +58,16 @@ SELECT json_group_array(json_array(
   coalesce((SELECT max(id) FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999), m.seq * 1000)))
 FROM json_each(?) j CROSS JOIN message m ON m.id = j.value"""
 SETTLE_ANSWER = "UPDATE message SET answer = ? WHERE id = ?"
+
+# --- receipts
+CLAIM = "INSERT OR IGNORE INTO receipt_claim VALUES (?, ?)"
+OWE = "INSERT OR IGNORE INTO receipt_owed VALUES (?)"
+OWES_NO_MORE = "DELETE FROM receipt_owed WHERE seq = ?"
+OWING = "SELECT m.id FROM receipt_owed o JOIN message m ON m.seq = o.seq ORDER BY o.seq LIMIT ?"
+SETTLE = "UPDATE delivery SET state = ?, due = 0, reason = ?, hint = ?, confirm_by = 0 WHERE id = ? AND state <> ?"
+UNPAID = "UPDATE delivery SET payload = NULL WHERE id = ?"
+OVERDUE = """UPDATE delivery SET confirm_by = 0, reason = 'no receipt in time'
+WHERE confirm_by BETWEEN 1 AND ? AND state = 'delivered' RETURNING id"""
 
 # --- what becomes of a delivery
 RECORD = Many(
@@ -148,6 +158,10 @@ CASE
                AND d.state IN {UNFINISHED} AND d.required) THEN 'waiting'
   WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999
                AND d.state = 'handled' AND d.required AND d.verdict = v.number) THEN 'handled'
+  WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999
+               AND d.state = 'confirmed' AND d.required AND d.verdict = v.number)
+    AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999
+               AND d.state = 'delivered' AND d.confirm_by > 0) THEN 'confirmed'
   ELSE 'delivered'
 END"""
 NEWEST = """
@@ -169,6 +183,9 @@ VERDICTS = "SELECT revision, state, reason, issues, route FROM verdict WHERE seq
 DELIVERIES = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery d CROSS JOIN message m ON m.seq = d.seq
 WHERE d.id BETWEEN ? * 1000 AND ? * 1000 + 999 ORDER BY d.id"""
+AWAITING = f"""
+SELECT {DELIVERY_COLUMNS} FROM message m CROSS JOIN delivery d ON d.id BETWEEN m.seq * 1000 AND m.seq * 1000 + 999
+WHERE m.message_id = ? AND m.message_id <> '' ORDER BY d.id LIMIT 100"""
 ATTEMPTS = """
 SELECT delivery, number, started, ended, code, detail FROM attempt
 WHERE delivery BETWEEN ? * 1000 AND ? * 1000 + 999 ORDER BY ended, delivery, number"""

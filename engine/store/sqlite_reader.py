@@ -76,6 +76,12 @@ class Reader:
     def unrouted(self, limit: int) -> list[str]:
         return [str(row[0]) for row in self._all(q.UNROUTED, (limit,))]
 
+    def owing(self, limit: int) -> list[str]:
+        return [str(row[0]) for row in self._all(q.OWING, (limit,))]
+
+    def awaiting(self, message_id: str) -> list[DeliveryRow]:
+        return [read_delivery(row) for row in self._all(q.AWAITING, (message_id,))]
+
     def file_used(self, name: str) -> bool:
         return bool(self._all(q.FILE_USED, (name,)))
 

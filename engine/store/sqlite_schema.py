@@ -89,8 +89,10 @@ CREATE TABLE delivery (
   content_type TEXT NOT NULL,
   sha256       BLOB NOT NULL,
   size         INTEGER NOT NULL,
+  confirm_by   INTEGER NOT NULL,            -- when a receipt is to have come; 0: none is expected, or it was missed
   payload      INTEGER REFERENCES payload   -- NULL when the mapped bytes are gone
 );
+CREATE INDEX delivery_unconfirmed ON delivery (confirm_by) WHERE confirm_by > 0 AND state = 'delivered';
 CREATE INDEX delivery_lane ON delivery (channel, destination, id)
   WHERE state IN ('ready', 'claimed', 'sending', 'parked', 'dead_letter');
 CREATE UNIQUE INDEX delivery_reference ON delivery (system, reference) WHERE reference <> '';
@@ -105,6 +107,10 @@ CREATE TABLE delivery_key (
   seq         INTEGER NOT NULL,
   PRIMARY KEY (delivery, kind, key)
 ) WITHOUT ROWID;
+
+-- Receipts: each claim is made once for good; messages that owe one when their deliveries are final.
+CREATE TABLE receipt_claim (claim BLOB PRIMARY KEY, seq INTEGER NOT NULL REFERENCES message) WITHOUT ROWID;
+CREATE TABLE receipt_owed (seq INTEGER PRIMARY KEY REFERENCES message);
 
 CREATE TABLE attempt (
   delivery INTEGER NOT NULL REFERENCES delivery,

@@ -46,7 +46,7 @@ MISTAKES = [
         HEAD + "policies: {p: {retry: {▸initially: 2s}}}\n" + CHANNEL, "E103", "'initial'", id="unknown key in a policy"
     ),
     pytest.param(
-        HEAD + CHANNEL + "    ack: {▸form: x}\n", "E103", "known: after, deadline, refused", id="nothing near"
+        HEAD + CHANNEL + "    ack: {▸form: x}\n", "E103", "known: after, deadline, receipt, refused", id="nothing near"
     ),
     pytest.param(HEAD.replace("demo", "demo, her_id: ▸8094321") + CHANNEL, "E102", 'write "8094321"', id="HER-id"),
     pytest.param(

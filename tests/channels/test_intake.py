@@ -12,7 +12,7 @@ import pytest
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.intake import ChannelIntake
 from engine.channels.lane import Lane, System
-from engine.channels.revision import After, Plan, Target
+from engine.channels.revision import After, Plan, Receipting, Target
 from engine.channels.router import Router
 from engine.clock import ManualClock
 from engine.delivery import Delivered, Outcome, Permanent, Policy
@@ -396,7 +396,7 @@ async def test_without_an_acknowledgement_a_refusing_receiver_is_told_each_time(
 
 
 async def test_without_an_acknowledgement_an_id_with_other_content_is_an_error_and_never_receipted(make: Make) -> None:
-    it = make(standard=Kith(), receipts=True)
+    it = make(standard=Kith(), receipt=Receipting("back", Policy()))
     await it.ask(DIALOG)
     answer = await it.ask(DIALOG.replace(b"Solbakken", b"Nordli"))
     assert (told(answer), answer.answer.receipted) == (REUSED, False)

@@ -10,9 +10,10 @@ import pytest
 from engine.channels import judge as module
 from engine.channels.build import plans_of
 from engine.channels.identity import order_keys_of
-from engine.channels.judge import Verdict, judge
+from engine.channels.judge import judge
 from engine.channels.lint import sound_site
 from engine.channels.revision import Plan
+from engine.channels.verdict import Verdict
 from engine.message import AnswerKind, Issue, Received, Reception, Severity
 from engine.plugins.builtin import full_registry
 

@@ -11,9 +11,11 @@ import pytest
 
 from engine.channels.build import plans_of
 from engine.channels.files import SCHEMAS
-from engine.channels.judge import Verdict, judge, peek
+from engine.channels.judge import judge, peek
 from engine.channels.lint import sound_site
-from engine.channels.revision import Plan
+from engine.channels.revision import Plan, Receipting
+from engine.channels.verdict import Verdict
+from engine.delivery import Policy
 from engine.errors import ConfigError
 from engine.message import AnswerKind, Received, Reception
 from engine.plugins.builtin import full_registry
@@ -44,6 +46,7 @@ def sample(name: str) -> bytes:
 
 
 JUDGES: dict[str, Callable[[Received, Plan], Verdict]] = {"validated": judge, "stored": peek}
+BACK = Receipting("back", Policy())
 GOOD = sample("std_dialog_1_1")
 ODD_FORM = GOOD.replace(b"<GenDate>", b"<GenDate>x", 1)
 """Readable, not as its schema says."""
@@ -144,7 +147,7 @@ UNREADABLE = [
 def test_what_cannot_be_read_is_told_on_the_connection_and_by_no_receipt(
     tmp_path: Path, after: str, raw: bytes, why: str
 ) -> None:
-    made = replace(plan(tmp_path), receipts=True)
+    made = replace(plan(tmp_path), receipt=BACK)
     verdict = JUDGES[after](Received("0190-test", raw, 0, Reception("dialog")), made)
     state, said = reason(verdict)
     assert (state, said.partition(": ")[2] or said) == ("invalid", why)
@@ -154,12 +157,12 @@ def test_what_cannot_be_read_is_told_on_the_connection_and_by_no_receipt(
 def test_a_refusal_of_a_message_that_can_be_read_is_receipted_where_the_channel_sends_receipts(tmp_path: Path) -> None:
     made = plan(tmp_path)
     assert not judged(ODD_FORM, made).answer.receipted
-    assert judged(ODD_FORM, replace(made, receipts=True)).answer.receipted
-    assert not judged(GOOD, replace(made, receipts=True)).answer.receipted
+    assert judged(ODD_FORM, replace(made, receipt=BACK)).answer.receipted
+    assert not judged(GOOD, replace(made, receipt=BACK)).answer.receipted
 
 
 def test_a_receipt_is_never_answered_by_a_receipt_and_a_sender_that_cannot_be_told_gets_none(tmp_path: Path) -> None:
-    made = replace(plan(tmp_path), receipts=True)
+    made = replace(plan(tmp_path), receipt=BACK)
     broken = sample("std_apprec_1_1").replace(b"<GenDate>", b"<GenDate>x", 1)
     start, end = GOOD.index(b"<Sender>"), GOOD.index(b"</Sender>")
     nameless = GOOD[:start] + b"<Sender>" + GOOD[end:]
@@ -171,13 +174,13 @@ def test_a_receipt_is_never_answered_by_a_receipt_and_a_sender_that_cannot_be_to
 @pytest.mark.parametrize("after", ["validated", "stored"])
 def test_a_message_that_is_not_let_in_is_receipted_whenever_the_sender_is_told(tmp_path: Path, after: str) -> None:
     raw = GOOD.replace(b"<MIGversion>", b'<ProcessingStatus V="D" DN="Debug"/><MIGversion>', 1)
-    made = replace(plan(tmp_path, "validate: {conformance: off}", environment="production"), receipts=True)
+    made = replace(plan(tmp_path, "validate: {conformance: off}", environment="production"), receipt=BACK)
     verdict = JUDGES[after](Received("0190-test", raw, 0, Reception("dialog")), made)
     assert verdict.answer.receipted
 
 
 def test_a_fault_of_ours_is_never_receipted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = replace(plan(tmp_path), receipts=True)
+    made = replace(plan(tmp_path), receipt=BACK)
 
     def broken(document: object) -> list[object]:
         raise KeyError("secret content")

@@ -425,7 +425,8 @@ STATES_OF_A_MESSAGE = {
     "one parked": ("routed", [(True, State.READY), (True, State.PARKED)], "parked"),
     "one dead": ("routed", [(True, State.DELIVERED), (True, State.DEAD_LETTER)], "dead_letter"),
     "an optional one dead": ("routed", [(True, State.DELIVERED), (False, State.DEAD_LETTER)], "dead_letter"),
-    "an optional one under way": ("routed", [(True, State.CONFIRMED), (False, State.READY)], "delivered"),
+    "an optional one under way": ("routed", [(True, State.DELIVERED), (False, State.READY)], "delivered"),
+    "a receipt has come": ("routed", [(True, State.CONFIRMED), (True, State.DELIVERED)], "confirmed"),
     "all there": ("routed", [(True, State.DELIVERED), (True, State.SUPERSEDED)], "delivered"),
     "one closed by a person": ("routed", [(True, State.DELIVERED), (True, State.HANDLED)], "handled"),
 }

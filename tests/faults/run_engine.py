@@ -10,9 +10,9 @@ from pathlib import Path
 
 from engine import app, log
 from engine.channels.intake import ChannelIntake
-from engine.channels.judge import Verdict
 from engine.channels.lint import sound_site
 from engine.channels.runner import Runner
+from engine.channels.verdict import Verdict
 from engine.message import Received
 from engine.sources import Acknowledgement
 

@@ -102,7 +102,9 @@ class ModelledMessage:
         if states & UNFINISHED:
             return "waiting"
         newest = {one.state for one in all_of_it if one.verdict == self.verdicts}
-        return "handled" if State.HANDLED in newest else "delivered"
+        if State.HANDLED in newest:
+            return "handled"
+        return "confirmed" if State.CONFIRMED in newest else "delivered"
 
 
 def outcome(pending: Pending[object]) -> object:
