@@ -60,6 +60,7 @@ CHANNELS = [
         "dispatcher",
         "offering",
         "arriving",
+        "ending",
         "intake",
         "router",
         "receipts",

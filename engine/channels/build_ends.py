@@ -92,6 +92,7 @@ def _file_source(site: Site, name: str, config: FileSource) -> Source:
             match=config.match,
             every=config.every,
             ready=ReadyWhen(rule.stable_for, rule.marker or ""),
+            until_final=config.move_when == "final",
             by_modified=config.order == "by_modified",
             accepted=config.after_success.move,
             refused=config.after_reject.move,

@@ -13,6 +13,7 @@ from engine import log
 from engine.channels import answers
 from engine.channels.arriving import settled
 from engine.channels.dispatcher import Dispatcher
+from engine.channels.ending import outcome_of
 from engine.channels.judge import judge, peek
 from engine.channels.offering import offer
 from engine.channels.revision import After, Plan
@@ -20,7 +21,7 @@ from engine.channels.verdict import Verdict, positive, quarantined
 from engine.clock import Clock, uuid7
 from engine.delivery import STATES, State
 from engine.errors import StoreError
-from engine.message import Answer, Received, Reception
+from engine.message import Answer, Issue, Received, Reception
 from engine.sources import Acknowledgement
 from engine.store import Acceptance, Accepted, DeliveryRow, Duplicate, Pending, Store, VerdictRow
 
@@ -49,6 +50,12 @@ class ChannelIntake:
 
     def crowded(self) -> bool:
         return self.store.pending_writes() > CROWD
+
+    def outcome(self, message: str) -> Answer | None:
+        return outcome_of(self.store.message(message), self.clock.micros(), self.plan.dedup_window)
+
+    def remarks(self, raw: bytes) -> Sequence[Issue]:
+        return self.plan.standard.wrapping(raw)
 
     async def receive(self, raw: bytes, reception: Reception) -> Sequence[Acknowledgement]:
         parts = self.plan.standard.split(raw)
@@ -92,7 +99,7 @@ class ChannelIntake:
                 self.ring()
             if verdict.deliveries:
                 self._offer(acceptance, result, False)
-            answer = _if_owed(verdict, verdict.answer, acceptance.answer)
+            answer = _if_owed(verdict, verdict.answer, acceptance.answer, received.id)
         except StoreError as error:
             answer = self._unstored(received, verdict, error)
         answered((answer,))
@@ -161,7 +168,7 @@ class ChannelIntake:
                 self.ring()
             if waits:
                 return await self._settle(received, verdict, result, spelled)
-            return _if_owed(verdict, verdict.answer, spelled)
+            return _if_owed(verdict, verdict.answer, spelled, received.id)
         finally:
             settling = self._settling.pop(received.id, None)
             if settling is not None and not settling.done():
@@ -205,7 +212,7 @@ class ChannelIntake:
             told = await self._late(received, verdict, first)
         else:
             told = Acknowledgement(self._settled(verdict, first), first.answer)
-        return _if_owed(verdict, told.answer, told.spelled)
+        return _if_owed(verdict, told.answer, told.spelled, first.message)
 
     async def _reused(self, received: Received, verdict: Verdict) -> Acknowledgement:
         """The id of another message: kept for a person to decide, answered negatively, alarmed."""
@@ -213,7 +220,7 @@ class ChannelIntake:
         spelled = self._spell(received.raw, held.answer, received.micros)
         await self.store.accept(self._acceptance(received, held, spelled))
         log.error("id_reused", channel=self.plan.name, message=received.id)
-        return _if_owed(verdict, held.answer, spelled)
+        return _if_owed(verdict, held.answer, spelled, received.id)
 
     async def _settle(self, received: Received, verdict: Verdict, result: Accepted, spelled: bytes) -> Acknowledgement:
         """`ack.after: delivered`: wait for the required destinations, at most until the deadline."""
@@ -228,7 +235,7 @@ class ChannelIntake:
         settling = self._settling[received.id]
         if not settling.done():
             settling.set_result(Acknowledgement(answer, told))
-        return _if_owed(verdict, answer, told)
+        return _if_owed(verdict, answer, told, received.id)
 
     async def _outcome(self, required: Sequence[int], verdict: Verdict) -> Answer:
         watched = [self.dispatcher.watch(delivery) for delivery in required]
@@ -270,6 +277,8 @@ class ChannelIntake:
         return self.plan.standard.acknowledge(raw, answer, f"B{micros // 1000}{self._control:06d}", micros)
 
 
-def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes) -> Acknowledgement:
+def _if_owed(verdict: Verdict, answer: Answer, spelled: bytes, message: str) -> Acknowledgement:
     """The answer, spelled where MSH-15 and MSH-16 want one."""
-    return Acknowledgement(answer, spelled if answers.owed(verdict.envelope, answer) else b"")
+    envelope = verdict.envelope
+    told = spelled if answers.owed(envelope, answer) else b""
+    return Acknowledgement(answer, told, message, envelope.message_id if envelope else "")

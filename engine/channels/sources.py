@@ -244,6 +244,13 @@ class FileSource(Part):
     order: Annotated[Literal["by_name", "by_modified"], Words("which file goes first", "hvilken fil som går først")] = (
         "by_name"
     )
+    move_when: Annotated[
+        Literal["final", "answered"],
+        Words(
+            "final: when each of its messages is delivered or refused; answered: when each is answered",
+            "final: når hver melding i den er levert eller avvist; answered: når hver er besvart",
+        ),
+    ] = "final"
     after_success: Annotated[AfterSuccess, Words("an accepted file", "en godtatt fil")] = AfterSuccess()
     after_reject: Annotated[AfterReject, Words("a refused file", "en avvist fil")] = AfterReject()
     max_message: Largest = 25 << 20

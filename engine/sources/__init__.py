@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.message import Answer, Reception
+from engine.message import Answer, Issue, Reception
 
 
 @dataclass(slots=True)
@@ -20,10 +20,14 @@ class Acknowledgement:
 
     `spelled` is empty where the sender wants no answer, where none may be given, or where the standard has none on this
     connection (KITH). Wires that have words of their own, such as HTTP's status, take those from `answer`.
+    `message` is the stored message (of a repeat: the first one), empty where nothing is stored; `message_id` is the
+    sender's own id, where it could be read.
     """
 
     answer: Answer
     spelled: bytes = b""
+    message: str = ""
+    message_id: str = ""
 
 
 class Intake(Protocol):
@@ -50,6 +54,15 @@ class Intake(Protocol):
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         """The negative answer to something that cannot be taken at all (too large, broken framing), without storing
         its content; what could be noted of it is stored. `raw` is its beginning."""
+        ...
+
+    def outcome(self, message: str) -> Answer | None:
+        """What became of a stored message: None while it is not judged or a required delivery is under way; then yes,
+        or its refusal. It may change again when a person decides. Raises: StoreError."""
+        ...
+
+    def remarks(self, raw: bytes) -> Sequence[Issue]:
+        """What is to be said of a reception as a whole and of no message in it: a batch whose trailer counts others."""
         ...
 
     def crowded(self) -> bool:

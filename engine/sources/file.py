@@ -1,15 +1,15 @@
-"""A watched folder: each file is one message or one batch, put away when it is answered.
+"""A watched folder: each file is one message or one batch, put away when all its messages are final.
 
-Files are taken one after the other, by name or by time. Accepted: moved to `behandlet/`. Refused: moved to `avvist/`,
-beside it a report without content. Not stored, not readable, still being written: it stays, and is tried again.
-A crash between the commit and the move loses nothing and doubles nothing: the file is read again, intake knows its
-messages by their identity and gives the first answer, and it is moved then. (A refused message claims no identity: it
-is judged and noted once more.) Nothing is ever deleted, no link is followed. Names may name a patient and stay out of
-logs: a file is told by its inode number, which it keeps when it is moved (`find -inum`).
+Files are taken one after the other, by name or by time. Accepted: moved to `behandlet/`. Refused, all or one of its
+messages: moved to `avvist/`, beside it a report without content. Not stored, not readable, still being written: it
+stays, and is tried again. A crash before the move loses nothing and doubles nothing: the file is read again, intake
+knows its messages by their identity and gives the first answer. (A refused message claims no identity: it is judged and
+noted once more.) Nothing is ever deleted, no link is followed. Names may name a patient and stay out of logs: a file is
+told by its inode number, which it keeps when it is moved (`find -inum`).
 
-Why moved when answered and not when every delivery is final: what a message still waits for is seen at the message, and
-a folder that holds files for the 72 hours of a dead journal says nothing more. Where that is wanted all the same,
-`_settle` is the one place that waits: it would ask intake to be told when all deliveries of these messages are final.
+Why moved when final and not when answered: the move is the sender's only answer, and with `ack.after: stored` a message
+may be refused, with any a delivery given up, after the answer; the report must say so. A file that waits keeps no other
+waiting: it is looked at again every round. Who would rather see the folder empty writes `move_when: answered`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import log
 from engine.clock import Clock, SystemClock
 from engine.errors import ConfigError, Finding, StoreError
-from engine.message import Reception
+from engine.message import Issue, Reception
 from engine.sources import Intake
-from engine.sources.file_folder import Changed, Content, Folder
+from engine.sources.file_folder import Changed, Content, Folder, Passed
 from engine.sources.file_ready import Found, ReadyWhen, Watch
-from engine.sources.file_report import Fate, fate_of, report_of, report_unread
+from engine.sources.file_report import Child, Fate, children_of, fate_of, report_of, report_unread, settle
 
 _LOOK_AGAIN = 0.02
 _SOONEST = 0.05
+_LOOKS_MOST = 200
+"""How many waiting files are looked at in one round: each costs a read of the store."""
 _STABLE = ReadyWhen(size_stable_for=10.0)
 
 
@@ -50,6 +52,16 @@ class FileSettings:
     refused: str = "avvist"
     write_report: bool = True
     max_message: int = 25 * 1024 * 1024
+    until_final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file that is taken, and whose messages are not all final."""
+
+    found: Found
+    children: Sequence[Child]
+    remarks: Sequence[Issue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class FileSource:
         self._watch = Watch(settings.ready, settings.by_modified)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._waiting: dict[tuple[int, int, int], _Waiting] = {}
         self._answered: dict[tuple[int, int, int], _Settled] = {}
         self._told: set[tuple[object, ...]] = set()
 
@@ -118,73 +131,112 @@ class FileSource:
     async def _round(self, intake: Intake) -> float:
         """Every file that is ready, once. How long to wait for the next round."""
         every = self._settings.every
-        found = await asyncio.to_thread(self._folder.files)
+        found, passed = await asyncio.to_thread(self._folder.files)
         self._told -= {told for told in self._told if told[0] == "folder_unreadable"}
-        self._forget(found)
+        self._forget(found, passed)
+        for other in passed:
+            self._tell("file_passed_over", other.inode, other.kind, other.version)
+        await self._look(intake)
         ready, soonest = self._watch.ready(found, self._clock.monotonic())
         for each in ready:
+            if each.version in self._waiting:
+                continue
             while intake.crowded() and not self._stop.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_AGAIN)
             if self._stop.is_set() or not await self._take(each, intake):
                 break
         return min(every, max(soonest, _SOONEST)) if soonest else every
 
+    async def _look(self, intake: Intake) -> None:
+        """Put away those whose messages are final by now; in turn, so that one that waits for days keeps nobody."""
+        for version, waiting in list(self._waiting.items())[:_LOOKS_MOST]:
+            if self._stop.is_set():
+                return
+            del self._waiting[version]
+            await self._look_at(waiting, intake)
+            await asyncio.sleep(0)
+
+    async def _look_at(self, waiting: _Waiting, intake: Intake) -> None:
+        found = waiting.found
+        try:
+            if settle(waiting.children, intake.outcome):
+                await self._put_away(found, self._settled(waiting))
+                return
+        except StoreError as error:
+            self._tell("file_waits", found.inode, error.code, found.version)
+        self._waiting[found.version] = waiting
+
     async def _take(self, found: Found, intake: Intake) -> bool:
         """One file. False when there is no use in trying the next one now."""
         settled = self._answered.get(found.version)
+        if settled is not None:
+            await self._put_away(found, settled)
+            return True
         try:
-            if settled is None:
-                content = await asyncio.to_thread(self._folder.read, found, self._settings.max_message)
-                settled = await self._settle(found, content, intake)
-            if settled is None:
-                return False
-            self._answered[found.version] = settled
-            await asyncio.to_thread(self._folder.put_away, found, settled.into, settled.report)
-            del self._answered[found.version]
+            content = await asyncio.to_thread(self._folder.read, found, self._settings.max_message)
+            return await self._hand_on(found, content, intake)
         except Changed:
             log.info("file_changed", channel=self._settings.channel, inode=found.inode)
         except OSError as error:
-            event = "file_unreadable" if settled is None else "file_not_moved"
-            if self._tell(event, found.inode, _name(error), found.version) and settled is None:
+            if self._tell("file_unreadable", found.inode, _name(error), found.version):
                 intake.refuse(b"", self._reception(found), "unreadable")
         except Exception as error:  # a fault of ours at one file must not end the others
             self._tell("file_fault", found.inode, type(error).__name__, found.version)
         return True
 
-    async def _settle(self, found: Found, content: Content, intake: Intake) -> _Settled | None:
-        """Hand it to intake; where it goes by what is answered, None where it stays because it is not stored."""
+    async def _hand_on(self, found: Found, content: Content, intake: Intake) -> bool:
+        """To intake, then put away or left to wait. False where it could not be stored."""
         settings, reception = self._settings, self._reception(found)
         if content.too_large:
             intake.refuse(content.raw, reception, "too_large")
             log.warning("file_too_large", channel=settings.channel, inode=found.inode)
-            return self._refused(
-                report_unread("too_large", "file larger than this channel takes", settings.channel, self._now())
-            )
+            text = "file larger than this channel takes"
+            report = report_unread("too_large", text, found.inode, settings.channel, self._clock.micros())
+            await self._put_away(found, self._to(self._folder.refused, report))
+            return True
         try:
             answers = await intake.receive(content.raw, reception)
         except StoreError as error:
             log.error("file_not_stored", channel=settings.channel, code=error.code)
-            return None
-        fate = fate_of(answers)
-        if fate is Fate.STAYS:
-            return None
-        log.info("file_" + fate.value, channel=settings.channel, inode=found.inode, count=len(answers))
-        if fate is Fate.ACCEPTED:
-            return _Settled(self._folder.accepted)
-        return self._refused(report_of(answers, settings.channel, self._now()))
+            return False
+        waiting = _Waiting(found, children_of(answers, settings.until_final), intake.remarks(content.raw))
+        if fate_of(waiting.children) is Fate.STAYS:
+            return False
+        for remark in waiting.remarks:
+            log.warning("file_remarked", channel=settings.channel, inode=found.inode, code=remark.code)
+        await self._look_at(waiting, intake)
+        return True
 
-    def _refused(self, report: Mapping[str, object]) -> _Settled:
-        return _Settled(self._folder.refused, report if self._settings.write_report else None)
+    async def _put_away(self, found: Found, settled: _Settled) -> None:
+        self._answered[found.version] = settled
+        try:
+            await asyncio.to_thread(self._folder.put_away, found, settled.into, settled.report)
+            del self._answered[found.version]
+        except Changed:
+            log.info("file_changed", channel=self._settings.channel, inode=found.inode)
+        except OSError as error:
+            self._tell("file_not_moved", found.inode, _name(error), found.version)
+
+    def _settled(self, waiting: _Waiting) -> _Settled:
+        """By what became of all its messages. A report also where only the batch is to be remarked on."""
+        found, settings = waiting.found, self._settings
+        fate = fate_of(waiting.children)
+        log.info("file_" + fate.value, channel=settings.channel, inode=found.inode, count=len(waiting.children))
+        if fate is Fate.ACCEPTED and not waiting.remarks:
+            return _Settled(self._folder.accepted)
+        report = report_of(waiting.children, waiting.remarks, found.inode, settings.channel, self._clock.micros())
+        return self._to(self._folder.accepted if fate is Fate.ACCEPTED else self._folder.refused, report)
+
+    def _to(self, into: Path, report: Mapping[str, object]) -> _Settled:
+        return _Settled(into, report if self._settings.write_report else None)
 
     def _reception(self, found: Found) -> Reception:
         return Reception(self._settings.channel, self.address, f"file inode {found.inode}")
 
-    def _now(self) -> int:
-        return self._clock.micros()
-
-    def _forget(self, found: list[Found]) -> None:
+    def _forget(self, found: Sequence[Found], passed: Sequence[Passed]) -> None:
         """What is not there any more, or has changed, may be told of again."""
-        there = {each.version for each in found}
+        there = {each.version for each in found} | {each.version for each in passed}
+        self._waiting = {version: waiting for version, waiting in self._waiting.items() if version in there}
         self._answered = {version: settled for version, settled in self._answered.items() if version in there}
         self._told = {told for told in self._told if len(told) < 3 or told[2] in there}
 

@@ -20,6 +20,12 @@ from engine.sources.file_ready import Found
 REPORT = ".report.json"
 _FIRST = 4096
 _NAMES_MOST = 10_000
+_SUFFIX_MOST = 20
+_NAME_BYTES = 255
+"""The longest name that usual file systems take."""
+
+
+_KINDS = {stat.S_IFLNK: "link", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
 
 
 class Changed(Exception):
@@ -32,6 +38,19 @@ class Content:
 
     raw: bytes = field(repr=False)
     too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Something that is named like a file but is none: `link`, `folder`, `pipe`, `special`."""
+
+    inode: int
+    kind: str
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """As of a file: the same as long as it is there."""
+        return self.inode, 0, 0
 
 
 class Folder:
@@ -50,9 +69,10 @@ class Folder:
             if inner.is_symlink() or not inner.is_dir():
                 raise NotADirectoryError
 
-    def files(self) -> list[Found]:
-        """Regular files whose names match; hidden ones, links and all else are passed over. Raises: OSError."""
-        found = []
+    def files(self) -> tuple[list[Found], list[Passed]]:
+        """Regular files whose names match, and links, folders and others that are named like them. Hidden ones are
+        not there for us. Raises: OSError."""
+        found, passed = [], []
         with os.scandir(self._path) as entries:
             by_name = {entry.name: entry for entry in entries}
         for name, entry in by_name.items():
@@ -65,7 +85,9 @@ class Folder:
                 if stat.S_ISREG(facts.st_mode):
                     marked = bool(self._marker) and name + self._marker in by_name
                     found.append(Found(name, facts.st_ino, facts.st_size, facts.st_mtime_ns, marked))
-        return found
+                elif name not in (self.accepted.name, self.refused.name):
+                    passed.append(Passed(facts.st_ino, _KINDS.get(stat.S_IFMT(facts.st_mode), "special")))
+        return found, passed
 
     def read(self, found: Found, most: int) -> Content:
         """The bytes of a file that stays as it was seen. Raises: Changed; OSError where it cannot be read."""
@@ -91,7 +113,7 @@ class Folder:
             self._same(here.lstat(), found)
         except FileNotFoundError:
             raise Changed from None
-        name = _free(into, found.name)
+        name = _free(into, found.name, report is not None)
         if report is not None:
             partial = into / f".{found.inode}.part"
             partial.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
@@ -106,11 +128,17 @@ class Folder:
             raise Changed
 
 
-def _free(folder: Path, name: str) -> str:
-    """A name that nothing has there yet. Raises: FileExistsError."""
+def _free(folder: Path, name: str, reported: bool) -> str:
+    """A name that nothing has there yet; cut where it, or its report's, would be too long. Raises: FileExistsError."""
     stem, dot, suffix = name.partition(".")
+    if len(suffix) > _SUFFIX_MOST:
+        stem, dot, suffix = name, "", ""
+    most = _NAME_BYTES - len(REPORT) * reported
     for number in range(_NAMES_MOST):
-        candidate = f"{stem}-{number}{dot}{suffix}" if number else name
-        if not os.path.lexists(folder / candidate):
-            return candidate
+        end = f"-{number}{dot}{suffix}" if number else dot + suffix
+        kept = stem
+        while kept and len(os.fsencode(kept + end)) > most:
+            kept = kept[:-1]
+        if not os.path.lexists(folder / (kept + end)):
+            return kept + end
     raise FileExistsError

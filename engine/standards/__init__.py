@@ -147,6 +147,10 @@ class Standard(Protocol):
         """
         ...
 
+    def wrapping(self, raw: bytes) -> Sequence[Issue]:
+        """Where the wrapping of a batch does not fit what is in it: counts that differ, an end that is missing."""
+        ...
+
     def decode(self, raw: bytes, charset: Charset) -> Document:
         """Read one message. Linear in its size, lazy inside. Raises: InvalidMessage."""
         ...

@@ -7,7 +7,7 @@ import pytest
 from engine.channels import answers
 from engine.message import Answer, Issue, Severity
 from engine.sources import Acknowledgement
-from engine.sources.file_report import Fate, fate_of
+from engine.sources.file_report import Fate, children_of, fate_of
 from engine.sources.http_answer import PROBLEM, told
 
 WRONG = (Issue(Severity.ERROR, "kith.schema_value", "a value has the wrong form", "MsgHead/MsgInfo/GenDate", "T02"),)
@@ -40,7 +40,7 @@ def test_each_wire_says_what_the_table_says(answer: Answer, spelled: int | None,
     if spelled is not None:
         hl7 = told([Acknowledgement(answer, b"MSH|")], "application/hl7-v2")
         assert (hl7.status, hl7.body) == (spelled, b"MSH|")
-    assert fate_of([Acknowledgement(answer)]) is fate
+    assert fate_of(children_of([Acknowledgement(answer)], False)) is fate
 
 
 def test_every_code_of_ours_stands_in_the_table() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import engine.sources
 from engine.errors import ConfigError, StoreError
-from engine.message import Answer, AnswerKind, Reception
+from engine.message import Answer, AnswerKind, Issue, Reception
 from engine.sources import Acknowledgement, Source
 from engine.sources.file import FileSettings, FileSource
 from engine.sources.file_ready import ReadyWhen
@@ -209,6 +209,12 @@ class Intake:
     def refuse(self, raw: bytes, reception: Reception, code: str) -> bytes:
         self.refused.append(code)
         return b"refused"
+
+    def outcome(self, message: str) -> Answer | None:
+        return Answer(AnswerKind.ACCEPT)
+
+    def remarks(self, raw: bytes) -> Sequence[Issue]:
+        return ()
 
     def crowded(self) -> bool:
         return self.busy

@@ -225,6 +225,89 @@ async def test_a_crash_between_commit_and_move_loses_nothing_and_doubles_nothing
         assert names(tmp_path / "in" / "behandlet") == ["1.hl7", "2.hl7"]
 
 
+async def test_a_file_waits_for_the_last_delivery_of_its_batch_while_later_files_go(
+    tmp_path: Path, journal: RunningJournal
+) -> None:
+    """The second receiver is down: what goes there waits. It comes up, and the file goes."""
+    async with engine(tmp_path / "second", MLLP, to(journal), journal) as second:
+        port = second.port
+    system = f'{{type: mllp, address: "127.0.0.1:{port}"}}'
+    async with engine(tmp_path / "first", FILE, system, journal) as flow:
+        first = tmp_path / "first"
+        drop(first, "1.hl7", good(1) + good(2))
+        drop(first, "2.hl7", sample("bad/not_hl7")[:0])
+        await until(lambda: names(first / "in" / "avvist") == ["2.hl7", "2.hl7.report.json"])
+        await until(lambda: bool(flow.detail(flow.rows()[0]).attempts))
+        assert names(first / "in") == ["1.hl7"]
+        there = MLLP.replace("127.0.0.1:0", f"127.0.0.1:{port}")
+        async with engine(tmp_path / "second", there, to(journal), journal) as second:
+            await until(lambda: names(first / "in") == [])
+            await second.settle()
+        assert names(first / "in" / "behandlet") == ["1.hl7"]
+
+
+async def test_a_crash_while_a_file_waits_takes_it_once(tmp_path: Path, journal: RunningJournal) -> None:
+    system = '{type: mllp, address: "127.0.0.1:9"}'
+    async with engine(tmp_path, FILE, system, journal) as flow:
+        drop(tmp_path, "1.hl7", good(1) + good(2))
+        await until(lambda: len(flow.rows()) == 2)
+        assert names(tmp_path / "in") == ["1.hl7"]
+    async with engine(tmp_path, FILE, system, journal) as flow:
+        await asyncio.sleep(0.5)
+        assert (len(flow.rows()), names(tmp_path / "in")) == (2, ["1.hl7"])
+
+
+async def test_what_the_receiver_refuses_for_good_puts_the_file_among_the_refused_with_the_child_that_it_was(
+    tmp_path: Path, journal: RunningJournal
+) -> None:
+    async with engine(tmp_path / "second", MLLP, to(journal), journal) as second:
+        system = f'{{type: mllp, address: "127.0.0.1:{second.port}"}}'
+        async with engine(tmp_path / "first", FILE, system, journal) as flow:
+            first = tmp_path / "first"
+            wrong = sample("bad/unknown_type")
+            drop(first, "1.hl7", b"BHS|^~\\&|A\r" + good(1) + wrong + good(2) + b"BTS|4\r")
+            await until(lambda: names(first / "in") == [])
+            report = json.loads((first / "in" / "avvist" / "1.hl7.report.json").read_text())
+            (refused,) = report["refused"]
+            assert (report["messages"], refused["message"], refused["code"]) == (3, 2, "not_delivered")
+            assert refused["message_id"] == wrong.split(b"|")[9].decode()
+            assert refused["issues"][0]["place"] == "destination there"
+            assert report["remarks"][0]["text"] == "the trailer counts 4 messages, 3 came"
+            await second.settle()
+            assert len(second.rows()) == 3
+            assert len(flow.rows()) == 3
+
+
+async def test_the_same_name_again_with_other_content_is_a_new_file_and_the_same_file_again_is_a_repeat(
+    tmp_path: Path, journal: RunningJournal
+) -> None:
+    async with engine(tmp_path, FILE, to(journal), journal) as flow:
+        for content in (good(1), good(2), good(1)):
+            drop(tmp_path, "a.hl7", content)
+            await until(lambda: names(tmp_path / "in") == [])
+        await flow.settle()
+        assert [row.message_id for row in flow.rows()] == ["GOOD1", "GOOD2"]
+        assert names(tmp_path / "in" / "behandlet") == ["a-1.hl7", "a-2.hl7", "a.hl7"]
+
+
+STORED = SITE.replace("    mapping:", "    ack: {{after: stored}}\n    mapping:")
+
+
+async def test_a_message_that_is_refused_after_it_was_stored_is_in_the_report_too(
+    tmp_path: Path, journal: RunningJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "SITE", STORED)
+    async with engine(tmp_path, FILE, to(journal), journal) as flow:
+        drop(tmp_path, "1.hl7", good(1) + sample("bad/feb30"))
+        await until(lambda: names(tmp_path / "in") == [])
+        report = json.loads((tmp_path / "in" / "avvist" / "1.hl7.report.json").read_text())
+        (refused,) = report["refused"]
+        assert refused["message"] == 2
+        assert any(issue["place"].startswith("PID[1]-7") for issue in refused["issues"])
+        await flow.settle()
+        assert [row.state for row in flow.rows()] == ["delivered", "invalid"]
+
+
 # ---- passed on
 
 

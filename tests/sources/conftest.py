@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import uvloop
 
-from engine.message import Answer, AnswerKind, Reception
+from engine.message import Answer, AnswerKind, Issue, Reception
 from engine.sources import Acknowledgement
 
 
@@ -27,6 +27,9 @@ class ScriptedIntake:
     error: Exception | None = None
     answer: Answer = field(default_factory=lambda: Answer(AnswerKind.ACCEPT))
     answers: list[Sequence[bytes]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    outcomes: dict[str, Answer] = field(default_factory=dict)
+    said: Sequence[Issue] = ()
     in_hand: int = 0
     turn: bool = False
     most_in_hand: int = 0
@@ -42,7 +45,10 @@ class ScriptedIntake:
         if self.error is not None:
             raise self.error
         spelled = self.answers.pop(0) if self.answers else (b"ACK " + raw[:40],)
-        return [Acknowledgement(self.answer, each) for each in spelled]
+        told = [Acknowledgement(self.answer, each) for each in spelled]
+        for each, message in zip(told, self.messages, strict=False):
+            each.message = message
+        return told
 
     def take(
         self, raw: bytes, reception: Reception, answered: Callable[[Sequence[Acknowledgement] | None], None]
@@ -62,6 +68,12 @@ class ScriptedIntake:
         self.refused.append((raw, code))
         self.noted.set()
         return b"NAK " + code.encode()
+
+    def outcome(self, message: str) -> Answer | None:
+        return self.outcomes.get(message)
+
+    def remarks(self, raw: bytes) -> Sequence[Issue]:
+        return self.said
 
     def crowded(self) -> bool:
         return self.full

@@ -20,7 +20,7 @@ from engine.sources import Acknowledgement
 from engine.sources.file import FileSettings, FileSource
 from engine.sources.file_folder import Changed, Folder
 from engine.sources.file_ready import Found, ReadyWhen, Watch
-from engine.sources.file_report import Fate, fate_of
+from engine.sources.file_report import Fate, children_of, fate_of
 
 ANYONE = ReadyWhen()
 MARK = "12835210020"
@@ -105,7 +105,7 @@ YES = Acknowledgement(Answer(AnswerKind.ACCEPT))
 @pytest.mark.parametrize(
     "codes, fate",
     [
-        ([], Fate.ACCEPTED),
+        ([], Fate.REFUSED),
         (["", ""], Fate.ACCEPTED),
         (["", "hl7.required"], Fate.REFUSED),
         (["id_reused"], Fate.REFUSED),
@@ -115,7 +115,8 @@ YES = Acknowledgement(Answer(AnswerKind.ACCEPT))
     ],
 )
 def test_the_answers_to_its_messages_decide_where_a_file_goes(codes, fate):
-    assert fate_of([Acknowledgement(refusal(code)) if code else YES for code in codes]) is fate
+    answers = [Acknowledgement(refusal(code)) if code else YES for code in codes]
+    assert fate_of(children_of(answers, True)) is fate
 
 
 async def test_what_could_not_be_stored_stays_and_is_tried_again(tmp_path, intake):
@@ -176,6 +177,89 @@ async def test_a_name_that_is_taken_gets_a_number_and_nothing_is_written_over(tm
         assert len(names(tmp_path / "avvist")) == 6
 
 
+# ---- when it goes: when all its messages are final
+
+
+async def test_a_file_stays_until_the_last_of_its_messages_is_final_and_keeps_no_other_waiting(tmp_path, intake):
+    intake.answers, intake.messages = [(b"", b"")], ["m1", "m2"]
+    intake.outcomes["m1"] = YES.answer
+    async with watching(tmp_path, intake):
+        drop(tmp_path, "a.hl7", b"MSH|a")
+        await until(lambda: bool(intake.received))
+        intake.messages = []
+        drop(tmp_path, "b.hl7", b"MSH|b")
+        await until(lambda: names(tmp_path / "behandlet") == ["b.hl7"])
+        await rounds()
+        assert names(tmp_path) == ["a.hl7"]
+        intake.outcomes["m2"] = YES.answer
+        await until(lambda: names(tmp_path) == [])
+        assert names(tmp_path / "behandlet") == ["a.hl7", "b.hl7"]
+    assert intake.received == [b"MSH|a", b"MSH|b"]
+
+
+async def test_what_is_given_up_after_the_answer_is_in_the_report(tmp_path, intake):
+    intake.answers, intake.messages = [(b"", b"", b"")], ["m1", "m2", "m3"]
+    async with watching(tmp_path, intake):
+        drop(tmp_path, "a.hl7", b"MSH|a")
+        await until(lambda: bool(intake.received))
+        intake.outcomes |= {"m1": YES.answer, "m2": refusal("not_delivered"), "m3": YES.answer}
+        await until(lambda: names(tmp_path) == [])
+    report = json.loads((tmp_path / "avvist" / "a.hl7.report.json").read_text())
+    (refused,) = report["refused"]
+    assert (report["messages"], refused["message"], refused["stored_as"]) == (3, 2, "m2")
+    assert refused["code"] == "not_delivered"
+
+
+async def test_where_it_is_wanted_a_file_goes_when_it_is_answered(tmp_path, intake):
+    intake.answers, intake.messages = [(b"",)], ["m1"]
+    async with watching(tmp_path, intake, until_final=False):
+        drop(tmp_path, "a.hl7")
+        await until(lambda: names(tmp_path / "behandlet") == ["a.hl7"])
+
+
+async def test_a_file_that_is_replaced_while_it_waits_is_taken_as_a_new_one(tmp_path, intake):
+    intake.answers, intake.messages = [(b"",)], ["m1"]
+    async with watching(tmp_path, intake):
+        drop(tmp_path, "a.hl7", b"MSH|old")
+        await until(lambda: bool(intake.received))
+        await rounds()
+        intake.messages = []
+        drop(tmp_path, "a.hl7", b"MSH|new content")
+        await until(lambda: names(tmp_path / "behandlet") == ["a.hl7"])
+    assert intake.received == [b"MSH|old", b"MSH|new content"]
+    assert (tmp_path / "behandlet" / "a.hl7").read_bytes() == b"MSH|new content"
+
+
+async def test_a_store_that_cannot_say_what_became_of_a_message_is_asked_again(tmp_path, intake, monkeypatch):
+    intake.answers, intake.messages = [(b"",)], ["m1"]
+    broken = [True]
+
+    def outcome(message):
+        if broken:
+            raise StoreError("locked")
+        return YES.answer
+
+    monkeypatch.setattr(intake, "outcome", outcome)
+    async with watching(tmp_path, intake):
+        drop(tmp_path, "a.hl7")
+        await until(lambda: bool(intake.received))
+        await rounds()
+        assert names(tmp_path) == ["a.hl7"]
+        broken.clear()
+        await until(lambda: names(tmp_path) == [])
+    assert len(intake.received) == 1
+
+
+async def test_what_is_to_be_said_of_a_batch_stands_in_a_report_though_all_its_messages_are_good(tmp_path, intake):
+    intake.said = (Issue(Severity.WARNING, "hl7.batch_count", "the trailer counts 3 messages, 2 came", "BTS[1]-1"),)
+    async with watching(tmp_path, intake):
+        drop(tmp_path, "a.hl7")
+        await until(lambda: names(tmp_path) == [])
+    assert names(tmp_path / "behandlet") == ["a.hl7", "a.hl7.report.json"]
+    report = json.loads((tmp_path / "behandlet" / "a.hl7.report.json").read_text())
+    assert (report["refused"], report["remarks"][0]["place"]) == ([], "BTS[1]-1")
+
+
 # ---- which files
 
 
@@ -189,7 +273,33 @@ async def test_only_names_that_match_are_taken_and_hidden_ones_never(tmp_path, i
         assert intake.received == [b"MSH|yes"]
 
 
-async def test_links_folders_and_pipes_are_passed_over(tmp_path, intake):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two\nlines.hl7",
+        "-rf.hl7",
+        "æøå 'quoted' \"$(id)\" *.hl7",
+        os.fsdecode(b"latin1-\xe6\xf8\xe5.hl7"),
+        "a" * 251 + ".hl7",
+        "a." + "b" * 249 + ".hl7",
+        ("æ" * 125) + "x.hl7",
+    ],
+    ids=["newline", "dash", "signs", "no UTF-8", "longest", "longest after its dot", "longest of two bytes each"],
+)
+async def test_odd_names_go_like_any_other_twice_also_with_a_report(tmp_path, intake, name):
+    intake.answer = refusal("hl7.required")
+    async with watching(tmp_path, intake):
+        for content in (b"MSH|1", b"MSH|2"):
+            (tmp_path / ".part").write_bytes(content)
+            (tmp_path / ".part").rename(tmp_path / name)
+            await until(lambda: names(tmp_path) == [])
+    kept = [each for each in (tmp_path / "avvist").iterdir() if not each.name.endswith(".json")]
+    assert sorted(each.read_bytes() for each in kept) == [b"MSH|1", b"MSH|2"]
+    assert all(each.name.startswith(name.partition(".")[0][:110]) for each in kept)
+    assert len(names(tmp_path / "avvist")) == 4
+
+
+async def test_links_folders_and_pipes_are_told_of_once_and_passed_over(tmp_path, intake, caplog):
     inbox, outside = tmp_path / "in", tmp_path / "outside.hl7"
     inbox.mkdir()
     outside.write_bytes(b"MSH|secret")
@@ -201,13 +311,15 @@ async def test_links_folders_and_pipes_are_passed_over(tmp_path, intake):
         await until(lambda: bool(intake.received))
         await rounds()
         assert intake.received == [b"MSH|real"]
+        told = [record for record in caplog.records if record.getMessage() == "file_passed_over"]
+        assert sorted(record.fields["code"] for record in told) == ["folder", "link", "pipe"]
         assert outside.exists() and (inbox / "link.hl7").is_symlink()
 
 
 def test_a_file_that_became_a_link_after_it_was_listed_is_not_read(tmp_path):
     folder = Folder(tmp_path, "*", "", "behandlet", "avvist")
     file = drop(tmp_path, "a.hl7")
-    (found,) = folder.files()
+    (found,), _ = folder.files()
     file.unlink()
     file.symlink_to("/etc/hostname")
     with pytest.raises((Changed, OSError)):
@@ -289,7 +401,7 @@ def test_a_file_that_is_written_to_while_it_is_read_or_before_it_is_moved_waits_
     folder = Folder(tmp_path, "*", "", "behandlet", "avvist")
     folder.prepare()
     file = drop(tmp_path, "a.hl7")
-    (seen,) = folder.files()
+    (seen,), _ = folder.files()
     assert folder.read(seen, 100).raw == b"MSH|1"
     with file.open("ab") as sink:
         sink.write(b"|more")
@@ -355,6 +467,26 @@ async def test_a_file_that_cannot_be_read_is_noted_once_stays_and_keeps_nobody(t
         broken.clear()
         await until(lambda: names(tmp_path) == [])
     assert intake.received == [b"MSH|b", b"MSH|a"]
+
+
+def locked(folder: Path) -> Path:
+    """A file that nobody may read, where the machine lets us make one."""
+    file = drop(folder, "a.hl7", b"MSH|a")
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+        pytest.skip("this user may read everything")
+    return file
+
+
+async def test_a_file_without_permission_goes_when_it_gets_it(tmp_path, intake):
+    file = locked(tmp_path)
+    drop(tmp_path, "b.hl7", b"MSH|b")
+    async with watching(tmp_path, intake):
+        await until(lambda: names(tmp_path / "behandlet") == ["b.hl7"])
+        await rounds()
+        assert intake.refused == [(b"", "unreadable")]
+        file.chmod(0o600)
+        await until(lambda: names(tmp_path) == [])
 
 
 async def test_a_folder_that_goes_and_comes_back_is_watched_again(tmp_path, intake, caplog):

@@ -14,7 +14,7 @@ from engine.standards.hl7v2.conformance import conformance
 from engine.standards.hl7v2.envelope import envelope_of, peek
 from engine.standards.hl7v2.er7 import NULL, SEPARATED_NAMES, Er7Document, Segment, read
 from engine.standards.hl7v2.gates import turned_away
-from engine.standards.hl7v2.split import split
+from engine.standards.hl7v2.split import split, wrapping
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
 
@@ -44,6 +44,9 @@ class Hl7v2:
 
     def split(self, raw: bytes) -> Sequence[bytes]:
         return split(raw)
+
+    def wrapping(self, raw: bytes) -> Sequence[Issue]:
+        return wrapping(raw)
 
     def decode(self, raw: bytes, charset: Charset) -> Er7Document:
         return read(raw, charset)

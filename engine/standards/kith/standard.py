@@ -76,6 +76,10 @@ class Kith:
         starts = [0, *(found.start(1) for found in _NEXT.finditer(raw))]
         return [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)], strict=True)]
 
+    def wrapping(self, raw: bytes) -> Sequence[Issue]:
+        """Nothing: KITH has no batches."""
+        return ()
+
     def decode(self, raw: bytes, charset: Charset) -> KithDocument:
         """Read one message. What must reject it by the rules of receipts stands among its issues.
 
