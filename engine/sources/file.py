@@ -28,12 +28,12 @@ from engine.message import Issue, Reception
 from engine.sources import Intake
 from engine.sources.file_folder import Changed, Content, Folder, Passed
 from engine.sources.file_ready import Found, ReadyWhen, Watch
-from engine.sources.file_report import Child, Fate, children_of, fate_of, report_of, report_unread, settle
+from engine.sources.file_report import Child, Fate, children_of, fate_of, report_of, report_unread
 
 _LOOK_AGAIN = 0.02
 _SOONEST = 0.05
 _LOOKS_MOST = 200
-"""How many waiting files are looked at in one round: each costs a read of the store."""
+"""How many waiting files are looked at in vain in one round: each costs a read of the store."""
 _STABLE = ReadyWhen(size_stable_for=10.0)
 
 
@@ -149,22 +149,24 @@ class FileSource:
 
     async def _look(self, intake: Intake) -> None:
         """Put away those whose messages are final by now; in turn, so that one that waits for days keeps nobody."""
-        for version, waiting in list(self._waiting.items())[:_LOOKS_MOST]:
-            if self._stop.is_set():
+        in_vain = 0
+        for version, waiting in list(self._waiting.items()):
+            if self._stop.is_set() or in_vain == _LOOKS_MOST:
                 return
             del self._waiting[version]
-            await self._look_at(waiting, intake)
-            await asyncio.sleep(0)
+            in_vain += not await self._look_at(waiting, intake)
 
-    async def _look_at(self, waiting: _Waiting, intake: Intake) -> None:
+    async def _look_at(self, waiting: _Waiting, intake: Intake) -> bool:
+        """Whether it is at its end."""
         found = waiting.found
         try:
-            if settle(waiting.children, intake.outcome):
+            if await _all_final(waiting.children, intake):
                 await self._put_away(found, self._settled(waiting))
-                return
+                return True
         except StoreError as error:
             self._tell("file_waits", found.inode, error.code, found.version)
         self._waiting[found.version] = waiting
+        return False
 
     async def _take(self, found: Found, intake: Intake) -> bool:
         """One file. False when there is no use in trying the next one now."""
@@ -248,6 +250,18 @@ class FileSource:
         self._told.add(told)
         log.error(event, channel=self._settings.channel, inode=inode, code=code)
         return True
+
+
+async def _all_final(children: Sequence[Child], intake: Intake) -> bool:
+    """Ask for those that are under way, up to the first that still is; between two of them others have their turn."""
+    for child in children:
+        if not child.final:
+            answer = intake.outcome(child.message)
+            await asyncio.sleep(0)
+            if answer is None:
+                return False
+            child.answer, child.final = answer, True
+    return True
 
 
 def _name(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -46,17 +46,6 @@ def children_of(answers: Sequence[Acknowledgement], until_final: bool) -> list[C
     for child in children:
         child.final = not (until_final and child.message and child.code in _OPEN)
     return children
-
-
-def settle(children: Sequence[Child], outcome: Callable[[str], Answer | None]) -> bool:
-    """Ask for those that are under way, up to the first that still is. Whether all are final."""
-    for child in children:
-        if not child.final:
-            answer = outcome(child.message)
-            if answer is None:
-                return False
-            child.answer, child.final = answer, True
-    return True
 
 
 def fate_of(children: Sequence[Child]) -> Fate:

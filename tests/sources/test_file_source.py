@@ -210,6 +210,42 @@ async def test_what_is_given_up_after_the_answer_is_in_the_report(tmp_path, inta
     assert refused["code"] == "not_delivered"
 
 
+async def test_of_very_many_that_wait_each_has_its_turn_and_those_that_are_done_cost_none(
+    tmp_path, intake, monkeypatch
+):
+    monkeypatch.setattr("engine.sources.file._LOOKS_MOST", 3)
+    asked: list[str] = []
+    done: set[str] = set()
+
+    def outcome(message):
+        asked.append(message)
+        return YES.answer if message in done else None
+
+    async def receive(raw, reception):
+        return [Acknowledgement(YES.answer, b"", raw.decode())]
+
+    monkeypatch.setattr(intake, "outcome", outcome)
+    monkeypatch.setattr(intake, "receive", receive)
+    real, before, vain = Folder.files, [0], []
+
+    def files(self):
+        vain.append(len(asked) - before[0])
+        before[0] = len(asked)
+        return real(self)
+
+    monkeypatch.setattr(Folder, "files", files)
+    names_of_all = [f"{number:02}" for number in range(20)]
+    for name in names_of_all:
+        (tmp_path / f"{name}.hl7").write_bytes(name.encode())
+    async with watching(tmp_path, intake):
+        await until(lambda: len(asked) > 20 + 40)
+        assert all(name in asked[20:60] for name in names_of_all)
+        assert set(vain[2:]) == {3}
+        done.update(names_of_all[:17])
+        await until(lambda: len(names(tmp_path / "behandlet")) == 17)
+        assert names(tmp_path) == ["17.hl7", "18.hl7", "19.hl7"]
+
+
 async def test_where_it_is_wanted_a_file_goes_when_it_is_answered(tmp_path, intake):
     intake.answers, intake.messages = [(b"",)], ["m1"]
     async with watching(tmp_path, intake, until_final=False):
