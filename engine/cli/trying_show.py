@@ -12,7 +12,7 @@ import orjson
 from engine.channels.verdict import Verdict
 from engine.cli import words
 from engine.cli.trying_answer import Back
-from engine.cli.trying_sections import Found
+from engine.cli.trying_sections import Found, Section, Standing
 from engine.cli.trying_words import Language, heading, phrase, standing
 from engine.message import Issue
 
@@ -79,6 +79,12 @@ def show(tried: Tried, number: int, count: int, fhir: bool, language: Language) 
         print(f"{place}. {heading(found.section, language)}: {standing(found.standing, language)}{count_of}")
         show_issues(found.issues, language)
     _show_answer(tried.back, language)
+    if tried.back.receipt:
+        print(f"{phrase('receipt', language)}:\n{tried.back.receipt}")
+    elif any(
+        found.section is Section.RECEIPT_RULES and found.standing is not Standing.NOT_ASKED for found in tried.sections
+    ):
+        print(f"{phrase('receipt', language)}: {phrase('no_receipt', language)}")
     for delivery in tried.verdict.deliveries:
         _show_delivery(delivery.destination, delivery.payload, fhir, language)
     if tried.structure:
@@ -107,10 +113,8 @@ def _show_answer(back: Back, language: Language) -> None:
     none = "" if back.text or status or moved else f" {phrase('no_answer', language)}"
     print(f"{phrase('answer', language)}:{status}{moved}{none}")
     if back.text:
-        print(back.text)
-    if back.receipt:
-        print(f"{phrase('receipt', language)}:")
-        print(back.receipt)
+        problem = _payload(back.text.encode())
+        print(back.text if isinstance(problem, str) else orjson.dumps(problem, option=orjson.OPT_INDENT_2).decode())
 
 
 def _show_delivery(destination: str, payload: bytes, fhir: bool, language: Language) -> None:

@@ -187,6 +187,52 @@ def test_xml_that_breaks_off_is_not_well_formed_and_owes_no_receipt() -> None:
     assert document["receipt"] == ""
 
 
+SITE = """\
+version: 1
+site: {name: kith}
+systems:
+  there: {type: file, path: out, suffix: .xml}
+channels:
+  dialog:
+    source: {type: http, listen: "127.0.0.1:0", path: /kith}
+    standard: kith
+    destinations: {there: {system: there}}
+"""
+
+
+def tried_as_kith(folder: Path, raw: bytes, *options: str) -> Result:
+    (folder / "channels.yaml").write_text(SITE, "utf-8")
+    (folder / "message.xml").write_bytes(raw)
+    return CliRunner().invoke(app, ["try", str(folder / "message.xml"), "--site", str(folder), *options])
+
+
+def test_a_kith_channel_of_a_site_accepts_over_http_and_shows_the_receipt(tmp_path: Path) -> None:
+    result = tried_as_kith(tmp_path, DIALOG)
+    assert result.exit_code == 0
+    assert "The answer it would get: HTTP 202" in result.stdout and "<AppRec" in result.stdout
+
+
+def test_departures_from_a_schema_are_told_with_path_line_and_what_was_expected(tmp_path: Path) -> None:
+    wrong = DIALOG.replace(b"<Sender>", b"<Sende>", 1).replace(b"</Sender>", b"</Sende>", 1)
+    (document,) = documents(tried_as_kith(tmp_path, wrong, "--json"))
+    schema = document["sections"]["schema"]
+    assert schema["standing"] == "wrong"
+    (issue,) = schema["issues"]
+    line = wrong[: wrong.index(b"<Sende>")].count(b"\n") + 1
+    assert (issue["place"], issue["standard_code"]) == ("MsgHead/MsgInfo/Sende", "T02")
+    assert "Sender" in issue["text"] and f"(line {line})" in issue["text"]
+    assert document["receipt"] == ""
+    assert "none: its sender cannot be read" in tried_as_kith(tmp_path, wrong).stdout
+
+
+def test_a_schema_that_is_not_met_gives_a_negative_receipt(tmp_path: Path) -> None:
+    wrong = DIALOG.replace(b"<GenDate>2026", b"<GenDate>yesterday 2026", 1)
+    result = tried_as_kith(tmp_path, wrong, "--json")
+    assert result.exit_code == 1
+    receipt = documents(result)[0]["receipt"]
+    assert 'Status V="2"' in receipt and 'V="T02"' in receipt and "yesterday" not in receipt
+
+
 # ---- which channel
 
 
