@@ -21,12 +21,13 @@ CONTROL_ID = "TRY"
 @dataclass(frozen=True, slots=True)
 class Back:
     """`status` is HTTP's, 0 elsewhere; `text` the acknowledgement or problem, empty where none is given; `moved` the
-    folder for a file, "" elsewhere; `receipt` XML or empty."""
+    folder for a file, "" elsewhere; `receipt` XML or empty; `owed`: this channel sends it."""
 
     status: int = 0
     text: str = ""
     moved: str = ""
     receipt: str = ""
+    owed: bool = False
 
 
 def back(received: Received, verdict: Verdict, plan: Plan, source: str, folders: tuple[str, str]) -> Back:
@@ -36,16 +37,17 @@ def back(received: Received, verdict: Verdict, plan: Plan, source: str, folders:
     if not answers.owed(verdict.envelope, verdict.answer):
         spelled = b""
     receipt = _receipt(received, verdict, plan)
+    owed = plan.receipts and bool(receipt)
     if source == "file":
-        return Back(moved=folders[not positive(verdict)], receipt=receipt)
+        return Back(moved=folders[not positive(verdict)], receipt=receipt, owed=owed)
     if source != "http":
-        return Back(text=_shown(spelled), receipt=receipt)
+        return Back(text=_shown(spelled), receipt=receipt, owed=owed)
     response = told([Acknowledgement(verdict.answer, spelled)], plan.standard.media_type)
-    return Back(response.status, _shown(response.body), receipt=receipt)
+    return Back(response.status, _shown(response.body), receipt=receipt, owed=owed)
 
 
 def _receipt(received: Received, verdict: Verdict, plan: Plan) -> str:
-    """As the standard writes it for this verdict; none for one that a person must look at first."""
+    """As the standard writes it for this verdict, also where this channel sends none; empty where a person decides."""
     assert verdict.row is not None
     if verdict.envelope is None or verdict.row.state == "quarantined":
         return ""

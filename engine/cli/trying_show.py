@@ -55,6 +55,7 @@ def as_json(tried: Tried) -> dict[str, object]:
         },
         "answer": {"status": tried.back.status, "text": tried.back.text, "moved": tried.back.moved},
         "receipt": tried.back.receipt,
+        "receipt_owed": tried.back.owed,
         "deliveries": {each.destination: _payload(each.payload) for each in tried.verdict.deliveries},
         "structure": list(tried.structure),
     }
@@ -80,7 +81,7 @@ def show(tried: Tried, number: int, count: int, fhir: bool, language: Language) 
         show_issues(found.issues, language)
     _show_answer(tried.back, language)
     if tried.back.receipt:
-        print(f"{phrase('receipt', language)}:\n{tried.back.receipt}")
+        print(f"{phrase('receipt' if tried.back.owed else 'receipt_if', language)}:\n{tried.back.receipt}")
     elif any(
         found.section is Section.RECEIPT_RULES and found.standing is not Standing.NOT_ASKED for found in tried.sections
     ):

@@ -36,6 +36,10 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "no_answer": ("none: the sender asks for none, or has none to get", "intet: avsender ber ikke om noe"),
     "moved": ("the file would be moved to", "filen ville blitt flyttet til"),
     "receipt": ("The receipt (AppRec) that would be owed", "Kvitteringen (AppRec) som ville blitt sendt"),
+    "receipt_if": (
+        "The receipt (AppRec), if this channel sent receipts",
+        "Kvitteringen (AppRec), om denne kanalen sendte kvitteringer",
+    ),
     "no_receipt": ("none: its sender cannot be read, or a person decides", "ingen: avsender kan ikke leses"),
     "sent": ("What would be sent to", "Det som ville blitt sendt til"),
     "structure": ("Second opinion on its structure (hl7apy)", "Andre vurdering av strukturen (hl7apy)"),

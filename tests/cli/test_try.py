@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,13 @@ def test_a_kith_message_without_patient_is_refused_by_a_rule_and_the_receipt_say
     rules = document["sections"]["receipt_rules"]  # type: ignore[index]
     assert (document["accepted"], rules["standing"], rules["issues"][0]["standard_code"]) == (False, "wrong", "E36")
     assert 'Status V="2"' in str(document["receipt"]) and 'V="E36"' in str(document["receipt"])
+
+
+def test_whether_the_channel_sends_the_receipt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "if this channel sent receipts" in as_shown(DIALOG, plan_of(Kith()), capsys)
+    owing = replace(plan_of(Kith()), receipts=True)
+    assert "that would be owed" in as_shown(DIALOG, owing, capsys)
+    assert as_json(try_message(DIALOG, owing))["receipt_owed"] is True
 
 
 def test_xml_that_breaks_off_is_not_well_formed_and_owes_no_receipt() -> None:
