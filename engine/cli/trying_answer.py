@@ -37,7 +37,7 @@ def back(received: Received, verdict: Verdict, plan: Plan, source: str, folders:
     if not answers.owed(verdict.envelope, verdict.answer):
         spelled = b""
     receipt = _receipt(received, verdict, plan)
-    owed = plan.receipts and bool(receipt)
+    owed = plan.receipt is not None and bool(receipt)
     if source == "file":
         return Back(moved=folders[not positive(verdict)], receipt=receipt, owed=owed)
     if source != "http":

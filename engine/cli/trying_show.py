@@ -9,12 +9,14 @@ from typing import cast
 
 import orjson
 
+from engine.channels.receipting import DESTINATION as RECEIPT
 from engine.channels.verdict import Verdict
 from engine.cli import words
 from engine.cli.trying_answer import Back
 from engine.cli.trying_sections import Found, Section, Standing
 from engine.cli.trying_words import Language, heading, phrase, standing
 from engine.message import Issue
+from engine.store import NewDelivery
 
 _COLUMNS = ("severity", "code", "place", "text", "hint", "rule")
 
@@ -56,9 +58,14 @@ def as_json(tried: Tried) -> dict[str, object]:
         "answer": {"status": tried.back.status, "text": tried.back.text, "moved": tried.back.moved},
         "receipt": tried.back.receipt,
         "receipt_owed": tried.back.owed,
-        "deliveries": {each.destination: _payload(each.payload) for each in tried.verdict.deliveries},
+        "deliveries": {each.destination: _payload(each.payload) for each in _sent(tried.verdict)},
         "structure": list(tried.structure),
     }
+
+
+def _sent(verdict: Verdict) -> list[NewDelivery]:
+    """What goes to the destinations; receipts are shown for themselves."""
+    return [each for each in verdict.deliveries if each.destination != RECEIPT]
 
 
 def issue_json(issue: Issue) -> dict[str, str]:
@@ -86,7 +93,7 @@ def show(tried: Tried, number: int, count: int, fhir: bool, language: Language) 
         found.section is Section.RECEIPT_RULES and found.standing is not Standing.NOT_ASKED for found in tried.sections
     ):
         print(f"{phrase('receipt', language)}: {phrase('no_receipt', language)}")
-    for delivery in tried.verdict.deliveries:
+    for delivery in _sent(tried.verdict):
         _show_delivery(delivery.destination, delivery.payload, fhir, language)
     if tried.structure:
         print(f"{phrase('structure', language)}:")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.channels.revision import Plan, Target
+from engine.channels.revision import Plan, Receipting
 from engine.cli import trying_structure, words
 from engine.cli.main import app
 from engine.cli.trying import try_message
@@ -184,7 +184,7 @@ def test_a_kith_message_without_patient_is_refused_by_a_rule_and_the_receipt_say
 
 def test_whether_the_channel_sends_the_receipt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "if this channel sent receipts" in as_shown(DIALOG, plan_of(Kith()), capsys)
-    owing = replace(plan_of(Kith()), receipts=True)
+    owing = replace(plan_of(Kith()), receipt=Receipting("back", Policy()))
     assert "that would be owed" in as_shown(DIALOG, owing, capsys)
     assert as_json(try_message(DIALOG, owing))["receipt_owed"] is True
 
