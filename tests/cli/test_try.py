@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.channels.revision import Plan, Receipting
+from engine.channels.revision import Plan, Receipting, Target
 from engine.cli import trying_structure, words
 from engine.cli.main import app
 from engine.cli.trying import try_message

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +17,9 @@ import pytest
 from engine import app
 from engine.channels.lint import sound_site
 from engine.channels.runner import Runner
+from engine.message import Receipt
+from engine.plugins.builtin import full_registry
+from engine.standards import Charset
 from engine.store import MessageDetail
 from tests.flow.test_ends import drop, names, until
 
@@ -29,11 +31,12 @@ version: 1
 site: {{name: kith}}
 systems:
   archive: {{type: file, path: ut, suffix: .xml}}
+  back: {{type: file, path: kvittering, suffix: .xml}}
 channels:
   dialog:
     source: {source}
     standard: kith
-    ack: {{after: {after}}}
+    ack: {{after: {after}{receipt}}}
     destinations: {{archive: {{system: archive}}}}
 """
 
@@ -132,6 +135,8 @@ ODD = [
     pytest.param(latin(GOOD), id="ISO-8859-1 declared as UTF-8"),
     pytest.param(GOOD.replace(b"UTF-8", b"ISO-8859-1"), id="UTF-8 declared as ISO-8859-1"),
     pytest.param(GOOD.replace(NOTE, NOTE + b"x" * (11 << 20)), id="a text of 11 MB"),
+]
+STRAY = [
     pytest.param(RECEIPT, id="receipt for a message that nobody sent"),
     pytest.param(
         RECEIPT.replace(b'<MsgType V="DIALOG_HELSEFAGLIG"/>', b'<MsgType V="APPREC"/>'), id="receipt on a receipt"
@@ -174,11 +179,20 @@ class Kith:
         return [each.row.reason for each in self.details()]
 
 
-def site(folder: Path, source: str = HTTP, after: str = "validated") -> Path:
-    for name in ("in", "ut"):
+def site(folder: Path, source: str = HTTP, after: str = "validated", receipts: bool = False) -> Path:
+    for name in ("in", "ut", "kvittering"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / "channels.yaml").write_text(SITE.format(source=source, after=after), "utf-8")
+    receipt = ", receipt: {return_via: back}" if receipts else ""
+    (folder / "channels.yaml").write_text(SITE.format(source=source, after=after, receipt=receipt), "utf-8")
     return folder
+
+
+def receipts_in(folder: Path) -> list[Receipt]:
+    """The receipts that have gone back, read by the standard."""
+    standard = full_registry().standards["kith"]
+    files = sorted(each for each in (folder / "kvittering").iterdir() if each.suffix == ".xml")
+    found = [standard.receipt_of(standard.decode(each.read_bytes(), Charset())) for each in files]
+    return [each for each in found if each]
 
 
 @pytest.mark.parametrize("receipts", [False, True], ids=["no receipts", "receipts"])
@@ -186,10 +200,8 @@ def site(folder: Path, source: str = HTTP, after: str = "validated") -> Path:
 async def test_what_cannot_be_taken_over_http_has_one_answer_and_the_next_goes_through(
     tmp_path: Path, raw: bytes, code: str, plain: int, receipted: int, state: str, receipts: bool
 ) -> None:
-    async with app.running(sound_site(site(tmp_path), {})) as runner:
+    async with app.running(sound_site(site(tmp_path, receipts=receipts), {})) as runner:
         kith = Kith(runner)
-        intake = runner.channels[0].intake
-        intake.plan = replace(intake.plan, receipts=receipts)
         status, body = await kith.post(raw)
         assert status == (receipted if receipts else plain)
         if status == 202:
@@ -201,6 +213,8 @@ async def test_what_cannot_be_taken_over_http_has_one_answer_and_the_next_goes_t
         assert code in kith.reasons()[0], kith.reasons()
         assert kith.runner.store.original(kith.details()[0].row.id) == raw
     assert [each.read_bytes() for each in (tmp_path / "ut").iterdir() if each.suffix == ".xml"] == [NEXT]
+    statuses = sorted(each.status for each in receipts_in(tmp_path))
+    assert statuses == ([] if not receipts else ["1", "2"] if receipted == 202 else ["1"])
 
 
 @pytest.mark.parametrize("raw", ODD)
@@ -213,6 +227,19 @@ async def test_what_is_odd_and_can_be_read_is_taken_as_it_came(tmp_path: Path, r
     assert sorted(each.read_bytes() for each in (tmp_path / "ut").iterdir() if each.suffix == ".xml") == sorted(
         [raw, NEXT]
     )
+
+
+@pytest.mark.parametrize("raw", STRAY)
+async def test_a_receipt_that_settles_nothing_is_kept_for_a_person_and_never_receipted(
+    tmp_path: Path, raw: bytes
+) -> None:
+    async with app.running(sound_site(site(tmp_path, receipts=True), {})) as runner:
+        kith = Kith(runner)
+        assert await kith.post(raw) == (202, b"")
+        assert await kith.post(NEXT) == (202, b"")
+        await until(lambda: kith.states() == ["quarantined", "delivered"])
+        assert "receipt.unknown" in kith.reasons()[0]
+    assert [each.original for each in receipts_in(tmp_path)] == ["5b1f6c1e-0a52-4f0e-9f41-3a1f0c6d9999"]
 
 
 async def test_a_text_that_no_declaration_explains_is_read_by_the_fallback_with_a_remark(tmp_path: Path) -> None:
@@ -269,10 +296,8 @@ async def test_when_the_disk_is_full_the_sender_keeps_its_message(tmp_path: Path
 async def test_bad_files_are_put_away_with_their_reasons_whether_a_receipt_tells_them_or_not(
     tmp_path: Path, receipts: bool
 ) -> None:
-    async with app.running(sound_site(site(tmp_path, FOLDER), {})) as runner:
+    async with app.running(sound_site(site(tmp_path, FOLDER, receipts=receipts), {})) as runner:
         kith = Kith(runner)
-        intake = runner.channels[0].intake
-        intake.plan = replace(intake.plan, receipts=receipts)
         for number, row in enumerate(BAD):
             raw = row.values[0]
             assert isinstance(raw, bytes)
