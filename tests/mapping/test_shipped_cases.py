@@ -8,6 +8,7 @@ import pytest
 
 from engine.mapping.cases import run_case
 from engine.mapping.shelf import LoadedMapping, load_mapping
+from engine.plugins.builtin import full_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +21,8 @@ def sample(name: str) -> bytes:
     return (ROOT / "samples" / name).read_bytes()
 
 
-SHIPPED = [load_mapping(id, read) for id in ("hl7v2/adt", "hl7v2/oru")]
+IDS = ("hl7v2/adt", "hl7v2/oru", "kith/apprec", "kith/dialogmelding")
+SHIPPED = [load_mapping(id, read, standards=full_registry().standards) for id in IDS]
 CASES = [(mapping, number) for mapping in SHIPPED for number in range(len(mapping.sources.cases))]
 NAMES = [f"{mapping.id}: {mapping.sources.cases[number].name.text}" for mapping, number in CASES]
 
