@@ -295,5 +295,5 @@ FUNCTIONS: dict[str, Function] = {
 }
 """Functions of one text. `table coding default date dateTime instant time` and the calls are the compiler's own."""
 
-COMPILED = ("table", "coding", "default", "date", "dateTime", "instant", "time")
+COMPILED = ("table", "coding", "default", "date", "dateTime", "instant", "time", "markup")
 CALLS = ("join", "namespace", "received", "position", "numeric", "derived")

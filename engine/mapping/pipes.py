@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.expression import Else, Expression, Literal, Path, Pipe
+from engine.expression import Else, Expression, Literal, Path, Pipe, XPath
 from engine.mapping.folding import Folding
 from engine.mapping.frames import Frame
 from engine.mapping.functions import COMPILED, FUNCTIONS, Function
 from engine.mapping.module import Module
 from engine.mapping.raws import Raw
 from engine.mapping.reads import Reads
-from engine.mapping.shapes import Value, united
+from engine.mapping.shapes import Seen, Value, united
 from engine.mapping.writer import Block
 
 _TIMES = {
@@ -68,6 +68,8 @@ class Pipes:
                 "text needs single quotes",
             )
             return None
+        if name == "markup":
+            return self.marked(pipe, frame, block, many)
         since = len(self.module.seen)
         source = self.source(pipe, function, frame, block, many)
         if source is None:
@@ -98,6 +100,22 @@ class Pipes:
             block.line(f"{variable} = '' if {raw.code} == '\"\"' else {raw.code}")
             return Value(variable, "text", needs=raw.needs)
         return self.terms.value(pipe.source, frame, block, many or (function is not None and function.takes == "many"))
+
+    def marked(self, pipe: Pipe, frame: Frame, block: Block, many: bool) -> Value | None:
+        """The text of an element that may hold XHTML, or of all of them."""
+        if not isinstance(pipe.source, XPath):
+            self.fault(pipe.column, "markup wants an element of XML", "write xp(d:TekstNotatInnhold) | markup")
+            return None
+        raw = self.terms.raw(pipe.source, frame, block, many)
+        if raw is None:
+            return None
+        variable, counted = self.module.name("v"), self.module.counting
+        if raw.many:
+            block.line(f"{variable} = [t for n in {raw.code} if (t := r.markup(n, {counted}))]")
+        else:
+            self.module.seen.append(Seen(raw.segment, raw.path, not counted))
+            block.line(f"{variable} = r.markup({raw.code}, {counted})")
+        return Value(variable, "text", many=raw.many)
 
     def formatted(self, source: Expression, frame: Frame, block: Block) -> Value | None:
         """The texts of a path as formatted text, or whatever else there is before `lines`."""

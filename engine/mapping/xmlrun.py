@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from lxml import etree
 
+from engine.mapping.markup import prose
 from engine.mapping.runtime import Run
 from engine.mapping.trees import NOTHING, Node, all_of
 from engine.standards import Tree
@@ -48,6 +49,16 @@ class XmlRun(Run):
     def text(self, path: etree.XPath, at: Node, counted: bool) -> str:
         """The text of the first that an expression gives."""
         return self._text(next(iter(self._evaluated(path, at)), ""), counted)
+
+    def markup(self, at: Node, counted: bool) -> str:
+        """The text of an element with all that stands in it, which then counts as read; attributes do not."""
+        if at.element is None:
+            return ""
+        if counted:
+            for one in all_of(at):
+                if one.text:
+                    self.read((one, ""))
+        return prose(at.element)
 
     def holds(self, path: etree.XPath, at: Node) -> bool:
         """Whether an expression gives anything with content."""
