@@ -18,7 +18,7 @@ import pytest
 
 from engine.errors import InvalidMessage
 from engine.mapping import CompiledMapping, Context, Mapped
-from engine.mapping.shelf import load_mapping
+from engine.mapping.shelf import LoadedMapping, load_mapping
 from engine.message import Severity
 from engine.plugins.builtin import full_registry
 from engine.standards import Charset
@@ -28,6 +28,7 @@ from engine.standards.fhir.render import Origin, render
 from engine.standards.fhir.validator import validate
 from engine.standards.kith.reader import KithDocument
 from engine.standards.kith.standard import Kith
+from engine.yamlfile import YamlMap, YamlScalar
 from tests.mapping.test_samples import canonical, digits, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +122,20 @@ def test_a_second_opinion_finds_the_resources_of_a_sample_sound(name: str) -> No
 @pytest.mark.parametrize("name", OWN)
 def test_nothing_in_a_sample_is_lost_in_silence(name: str) -> None:
     assert unread((SAMPLES / name).read_bytes()) == []
+
+
+def test_what_every_case_becomes_is_r4() -> None:
+    checked = 0
+    for mapping in {mapping.id: mapping for mapping in mappings().values()}.values():
+        assert isinstance(mapping, LoadedMapping)
+        for case in mapping.sources.cases:
+            stated = case.node.get("input") if isinstance(case.node, YamlMap) else None
+            assert isinstance(stated, YamlScalar), case.name.text
+            raw = stated.text.encode()
+            if all(issue.severity is not Severity.ERROR for issue in mapped(raw)[1].issues):
+                assert validate(bundle(raw, "conditional")) == [], case.name.text
+                checked += 1
+    assert checked > 50
 
 
 def test_an_answer_refers_to_the_question_by_the_identifier_that_the_question_bears() -> None:
