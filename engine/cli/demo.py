@@ -25,12 +25,16 @@ from engine import log
 from engine.channels.lint import sound_site
 from engine.channels.replay import preview
 from engine.channels.runner import Runner
+from engine.channels.site import Site
 from engine.cli import words
+from engine.cli.demo_receipts import free_port, receipts_in, receipts_of
 from engine.cli.demo_senders import by_file, over_http, over_mllp
 from engine.cli.demo_steps import STEPS
 from engine.cli.demo_told import Told, show
+from engine.standins.inbox import Options
+from engine.standins.inbox.server import Inbox
 from engine.standins.journal.faults import Fault
-from engine.standins.journal.server import serve
+from engine.standins.journal.server import RunningJournal, serve
 
 DOWN_FOR = 3.0
 PATIENCE = 90.0
@@ -54,35 +58,52 @@ def demo(
 
 async def _demo(root: Path, folder: Path, keep_running: bool, as_json: bool) -> bool:
     journal = await serve("127.0.0.1", 8090 if keep_running else 0)
-    ports = ("127.0.0.1:2575", "127.0.0.1:2576") if keep_running else ("127.0.0.1:0", "127.0.0.1:0")
+    adt, lab, dialog = (f"127.0.0.1:{port if keep_running else 0}" for port in (2575, 2576, 8080))
+    # The hospital must know beforehand where its receipts go.
+    outbound = f"127.0.0.1:{8081 if keep_running else free_port()}"
+    others = Inbox(Options(f"http://{outbound}/", xsd=root / "xsd"), port=8091 if keep_running else 0)
     dropped = folder / "inn"
     dropped.mkdir()
     env = {
         **os.environ,
         "BUDSTIKKE_DROPPED": str(dropped),
         "BUDSTIKKE_JOURNAL": journal.url,
-        "BUDSTIKKE_ADT": ports[0],
-        "BUDSTIKKE_LAB": ports[1],
+        "BUDSTIKKE_ADT": adt,
+        "BUDSTIKKE_LAB": lab,
+        "BUDSTIKKE_DIALOG": dialog,
+        "BUDSTIKKE_OUTBOUND": outbound,
         "BUDSTIKKE_FOLDER": str(folder),
     }
-    site = sound_site(root, env)
     try:
-        async with engine_app.running(site) as runner:
-            journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))
-            stream = sys.stderr if as_json else sys.stdout
-            print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds", file=stream)
-            kinds = {name: channel.source.type for name, channel in site.config.channels.items()}
-            told = await _tell_story(root / "samples", runner, kinds, as_json)
-            await _look_up(runner, told, journal.url)
-            good = show(told, as_json)
-            if keep_running:
-                await _stay(runner, journal.url)
-            return good
+        async with others:
+            env |= {"BUDSTIKKE_GP": others.url, "BUDSTIKKE_HOSPITAL": others.url}
+            return await _run(root, sound_site(root, env), journal, others, keep_running, as_json)
     finally:
         await journal.stop()
 
 
-async def _tell_story(samples: Path, runner: Runner, kinds: Mapping[str, str], as_json: bool) -> list[Told]:
+async def _run(
+    root: Path, site: Site, journal: RunningJournal, others: Inbox, keep_running: bool, as_json: bool
+) -> bool:
+    async with engine_app.running(site) as runner:
+        journal.faults.set(Fault("unavailable", seconds=DOWN_FOR, retry_after=1))
+        stream = sys.stderr if as_json else sys.stdout
+        print(f"journal at {journal.url}, answering 503 for its first {DOWN_FOR:g} seconds", file=stream)
+        print(f"GP and hospital at {others.url}, taking receipts and sending their own", file=stream)
+        kinds = {name: channel.source.type for name, channel in site.config.channels.items()}
+        told = await _tell_story(root / "samples", runner, others, kinds, as_json)
+        await _look_up(runner, told, journal.url)
+        for each in told:
+            each.receipts = receipts_of(others, runner, each.message)
+        good = show(told, as_json)
+        if keep_running:
+            await _stay(runner, journal.url, others.url)
+        return good
+
+
+async def _tell_story(
+    samples: Path, runner: Runner, others: Inbox, kinds: Mapping[str, str], as_json: bool
+) -> list[Told]:
     told = [Told(step) for step in STEPS]
     looking = words.terminal() and not as_json
     shape = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
@@ -101,12 +122,14 @@ async def _tell_story(samples: Path, runner: Runner, kinds: Mapping[str, str], a
                 for channel in runner.channels
             )
         )
-        await _settled(runner, progress)
+        await _settled(runner, others, progress)
     return told
 
 
-async def _settled(runner: Runner, progress: Progress) -> None:
-    """Wait until nothing is under way."""
+async def _settled(runner: Runner, others: Inbox, progress: Progress) -> None:
+    """Wait until nothing is under way, and every receipt has come, ours there and theirs here."""
+    owed = sum(bool(step.receipt) for step in STEPS)
+    expected = sum(step.state == "confirmed" for step in STEPS)
     task = progress.add_task("delivered", total=None)
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while asyncio.get_running_loop().time() < deadline:
@@ -114,7 +137,7 @@ async def _settled(runner: Runner, progress: Progress) -> None:
         total = sum(counts.values())
         waiting = counts.get("waiting", 0) + counts.get("received", 0)
         progress.update(task, total=total, completed=total - waiting)
-        if not waiting:
+        if not waiting and len(receipts_in(others)) >= owed and counts.get("confirmed", 0) >= expected:
             return
         await asyncio.sleep(0.1)
 
@@ -148,11 +171,11 @@ async def _exists(session: aiohttp.ClientSession, link: str) -> bool:
         return response.status == 200
 
 
-async def _stay(runner: Runner, journal: str) -> None:
+async def _stay(runner: Runner, journal: str, others: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     for channel in runner.channels:
         print(f"channel {channel.name} listens at {channel.source.address}")
-    print(f"journal at {journal}; Ctrl-C ends it", flush=True)
+    print(f"journal at {journal}, GP and hospital at {others}; Ctrl-C ends it", flush=True)
     await stop.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +23,8 @@ class Step:
     answer: str = "AA"
     state: str = "delivered"
     edit: Edit | None = None
+    receipt: str = ""
+    """The status of the AppRec that must come back, once: 1 taken, 2 refused."""
     repeats: bool = False
     """The same bytes as an earlier step: the stored answer comes back and nothing new is stored."""
 
@@ -28,6 +32,27 @@ class Step:
 def _other_visit(raw: bytes) -> bytes:
     """The same message id over other content, as a sender with a broken counter would write."""
     return raw.replace(b"\rPV1|1|", b"\rPV1|2|", 1)
+
+
+def _without_patient(raw: bytes) -> bytes:
+    """A note whose patient has been forgotten: nobody can file it."""
+    begin, end = raw.index(b"<Patient>"), raw.index(b"</Patient>") + len(b"</Patient>")
+    return _other_id(raw[:begin] + raw[end:])
+
+
+def _without_date(raw: bytes) -> bytes:
+    return _other_id(raw).replace(b"<GenDate>", b"<GenDate>yesterday, ", 1)
+
+
+def _other_id(raw: bytes) -> bytes:
+    """The same message under the id of another."""
+    begin = raw.index(b"<MsgId>") + len(b"<MsgId>")
+    made = uuid.uuid5(uuid.NAMESPACE_URL, hashlib.sha256(raw).hexdigest())
+    return raw[:begin] + str(made).encode() + raw[raw.index(b"</MsgId>") :]
+
+
+def _letter(raw: bytes) -> bytes:
+    return b"Kjaere kollega, her er et brev."
 
 
 STEPS: tuple[Step, ...] = (
@@ -53,4 +78,16 @@ STEPS: tuple[Step, ...] = (
     Step("a report dropped in a folder", "hl7v2/oru_r01_30obx.hl7", "dropped", answer="behandlet"),
     Step("a letter dropped in the wrong folder", "hl7v2/bad/not_hl7.hl7", "dropped", answer="avvist", state="invalid"),
     Step("the next file in the folder", "hl7v2/oru_r01_pdf.hl7", "dropped", answer="behandlet"),
+    Step("home care asks the GP about a dose", "kith/dialog_foresporsel.xml", "dialog", "202", receipt="1"),
+    Step("the GP answers", "kith/dialog_svar.xml", "dialog", "202", receipt="1"),
+    Step("a note with its relatives, to two receivers", "kith/dialog_notat.xml", "dialog", "202", receipt="1"),
+    Step("hospital to municipality, with a PDF", "kith/dialog_helsefaglig.xml", "dialog", "202", receipt="1"),
+    Step("its answer, with three attachments", "kith/dialog_helsefaglig_svar.xml", "dialog", "202", receipt="1"),
+    Step("a deviation about an earlier note", "kith/dialog_avvik.xml", "dialog", "202", receipt="1"),
+    Step("the question once more: a duplicate", "kith/dialog_foresporsel.xml", "dialog", "202", repeats=True),
+    Step("a note without its patient", "kith/dialog_notat.xml", "dialog", "202", "invalid", _without_patient, "2"),
+    Step("a date that is no date", "kith/dialog_svar.xml", "dialog", "202", "invalid", _without_date, "2"),
+    Step("a letter instead of XML", "kith/dialog_svar.xml", "dialog", "400", "invalid", _letter),
+    Step("passed on; the hospital confirms", "kith/dialog_status_henvisning.xml", "outbound", "202", "confirmed"),
+    Step("passed on, for its archive", "kith/dialog_til_arkivering.xml", "outbound", "202", "confirmed"),
 )

@@ -20,13 +20,16 @@ class Told:
     state: str = ""
     attempts: int = 0
     links: list[str] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)
+    """Statuses of the AppRecs that have come back for it."""
 
     def good(self) -> bool:
         """Whether it is what the story says."""
         if self.step.repeats:
             return self.answer == self.step.answer and self.same_answer
-        expected = (self.step.answer, self.step.state)
-        return (self.answer, self.state) == expected and (self.state != "delivered" or bool(self.links))
+        expected = (self.step.answer, self.step.state, [self.step.receipt] if self.step.receipt else [])
+        there = self.state != "delivered" or bool(self.links)
+        return (self.answer, self.state, self.receipts) == expected and there
 
 
 def show(told: Sequence[Told], as_json: bool) -> bool:
@@ -39,17 +42,20 @@ def show(told: Sequence[Told], as_json: bool) -> bool:
         if each.links:
             print(f"{each.step.what} ({each.message})")
             print("\n".join(_shown(each.links)))
-    columns = ("message", "channel", "answer", "state", "attempts", "resources", "as expected")
+    columns = ("message", "channel", "answer", "state", "AppRec", "attempts", "resources", "as expected")
     words.show_table(columns, [_row(each) for each in told], "what became of each message")
     wrong = sum(not each.good() for each in told)
-    print(f"\n{len(told)} messages, " + ("every outcome as expected" if good else f"{wrong} NOT as expected"))
+    receipted = sum(bool(each.receipts) for each in told)
+    outcome = "every outcome as expected" if good else f"{wrong} NOT as expected"
+    print(f"\n{len(told)} messages, {receipted} with a receipt (AppRec), {outcome}")
     return good
 
 
 def _row(each: Told) -> tuple[str, ...]:
     attempts, resources = str(each.attempts), str(len(each.links))
     as_expected = "yes" if each.good() else "NO"
-    return each.step.what, each.step.channel, each.answer, each.state, attempts, resources, as_expected
+    receipts = " ".join(each.receipts)
+    return each.step.what, each.step.channel, each.answer, each.state, receipts, attempts, resources, as_expected
 
 
 def _shown(links: Sequence[str]) -> list[str]:
@@ -67,6 +73,7 @@ def _document(each: Told) -> dict[str, object]:
         "file": each.step.file,
         "answer": each.answer,
         "state": each.state,
+        "receipts": each.receipts,
         "attempts": each.attempts,
         "resources": each.links,
         "as_expected": each.good(),
