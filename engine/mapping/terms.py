@@ -229,6 +229,8 @@ class Terms(Deciding):
         if "coding" in (left.shape, right.shape) and not many:
             self.fault(expression.column, "'else' between codings", "put ' | coding x' last, or use $first")
             return None
+        if left.many and not right.many:
+            right = replace(right, code=f"[{right.code}] if {right.present} else []", many=True)
         if left.shape != right.shape and not (left.shape in TEXTS and right.shape in TEXTS):
             if {left.shape, right.shape} <= {"dateTime", "instant", "date"}:
                 then.line(f"{variable} = {right.code}")
@@ -236,6 +238,8 @@ class Terms(Deciding):
             self.fault(expression.column, f"'else' between {left.shape} and {right.shape}", "convert after the 'else'")
             return None
         then.line(f"{variable} = {right.code}")
+        if right.many and not left.many:
+            block.line(f"if type({variable}) is str: {variable} = [{variable}] if {variable} else []")
         shape = left.shape if left.shape == right.shape else "text"
         same = left.of if left.of == right.of else ""
         many, needs = left.many or right.many, united([left.needs, right.needs])

@@ -158,7 +158,12 @@ def _general(text: str, prefixes: Prefixes, inside: bool) -> Located:
         if local:
             if name not in prefixes.namespaces:
                 raise Unclear(f"the prefix '{name}' is not declared", name, prefixes.namespaces)
-        elif name and before not in ("@", "$") and after != "(" and not (name in _WORDS and before not in _OPENING):
+        elif (
+            name
+            and before not in ("@", "$")
+            and after not in ("(", ":")
+            and not (name in _WORDS and before not in _OPENING)
+        ):
             if inside or axis or name not in prefixes.aliases or before == "/":
                 told = "and a template knows no aliases" if inside else "and is no alias"
                 raise Unclear(f"'{name}' has no prefix, {told}", name, prefixes.aliases)

@@ -98,6 +98,11 @@ READS = [
     ("identifier: xp(mh:MsgInfo/mh:Sender/mh:Organisation/mh:Ident[2]) as Ident", {
         "identifier": [{"value": "80551200", "system": "urn:oid:2.16.578.1.12.4.1.1.9051"}]
     }),
+    ("id: xp(patient/mh:Sex/self::*/@V)", {"id": "2"}),
+    (
+        "id: join('-', xp(patient/mh:Sex/@V), xp(patient/mh:Nothing) else join('+', xp(patient/mh:Sex/@DN), 'x'))",
+        {"id": "2-Kvinne+x"},
+    ),
     ("id: xp(body/d:Foresporsel/d:DokIdForesp)", {"id": "TRO-FSP-2026-0417"}),
 ]  # fmt: skip
 
