@@ -98,6 +98,10 @@ READS = [
     ("identifier: xp(mh:MsgInfo/mh:Sender/mh:Organisation/mh:Ident[2]) as Ident", {
         "identifier": [{"value": "80551200", "system": "urn:oid:2.16.578.1.12.4.1.1.9051"}]
     }),
+    (
+        "id: join('-', join('+', xp(patient/mh:Sex/@V), 'x') else xp(patient/mh:Ident/mh:Id), 'y')",
+        {"id": "2+x-y"},
+    ),
     ("id: xp(patient/mh:Sex/self::*/@V)", {"id": "2"}),
     (
         "id: join('-', xp(patient/mh:Sex/@V), xp(patient/mh:Nothing) else join('+', xp(patient/mh:Sex/@DN), 'x'))",
