@@ -68,6 +68,8 @@ CHANNELS = [
     ),
     *("build_ends", "build", "replay"),
 ]
+ER7_FRONT_END = {"accounting", "compiler", "conditions", "groups", "languages", "runtime", "shelf", "values"}
+"""The files of `engine.mapping` that may know the segments of HL7 v2. All else reads a message by its contract."""
 SIBLINGS = ("engine.sources", "engine.destinations")
 BANNED = {"manager", "handler", "processor", "service", "helper", "util", "utils", "common", "base", "impl", "data"}
 BANNED |= {"info"}
@@ -151,6 +153,16 @@ def test_standards_do_not_know_each_other() -> None:
                 theirs = other.split(".")
                 if theirs[:2] == ["engine", "standards"] and len(theirs) > 2:
                     assert theirs[2] == parts[2], f"{name} imports {other}"
+
+
+def test_mappings_know_no_standard_but_for_the_front_end_that_reads_segments() -> None:
+    known: set[str] = set()
+    for name, others in GRAPH.items():
+        if name.startswith("engine.mapping"):
+            assert not {other for other in others if other.startswith("engine.standards.kith")}, name
+            if any(other.startswith("engine.standards.hl7v2") for other in others):
+                known.add(name.rpartition(".")[2])
+    assert known == ER7_FRONT_END
 
 
 def test_there_is_no_circle() -> None:

@@ -87,6 +87,8 @@ class XmlRun(Run):
             text = node.text
         else:
             parent = found.getparent() if hasattr(found, "getparent") else None
+            if parent is not None and getattr(found, "is_tail", False):
+                parent = parent.getparent()
             node = self.node(parent) if parent is not None else NOTHING
             name = str(found.attrname or "") if parent is not None else ""
             text = str(found).strip()

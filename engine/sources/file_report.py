@@ -81,10 +81,8 @@ def report_of(
         for number, child in enumerate(children, 1)
         if child.code not in ("", "deadline")
     ]
-    heading = _heading(inode, channel, micros)
-    if not children:
-        heading |= {"code": "empty", "text": "no message in the file"}
     told = [_told(issue) for issue in remarks[:_MOST_ISSUES]]
+    heading = _heading(inode, channel, micros)
     return {**heading, "messages": len(children), "refused": refused, "remarks": told}
 
 

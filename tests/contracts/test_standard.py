@@ -91,6 +91,14 @@ def test_two_messages_in_one_reception_are_two(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("rig", EVERY)
+@pytest.mark.parametrize("raw", [b"", b"\r\n", b"hello"], ids=["nothing", "blank", "no message"])
+def test_bytes_without_a_message_are_one_part_that_is_refused(rig: Rig, raw: bytes) -> None:
+    assert list(rig.standard.split(raw)) == [raw]
+    with pytest.raises(InvalidMessage):
+        rig.standard.envelope(rig.standard.decode(raw, CHARSET))
+
+
+@pytest.mark.parametrize("rig", EVERY)
 def test_what_is_none_of_it_is_refused_and_answered_all_the_same(rig: Rig) -> None:
     with pytest.raises(InvalidMessage):
         rig.standard.decode(rig.alien, CHARSET)
@@ -140,7 +148,7 @@ def test_whatever_the_bytes_only_our_errors_come_and_an_answer_is_always_formed(
     place = int(len(good) * at)
     raw = (good[:place] + noise + good[place:])[: int((len(good) + len(noise)) * cut)]
     parts = rig.standard.split(raw)
-    assert parts or not raw
+    assert parts
     for part in parts:
         rig.standard.acknowledge(part, REFUSAL, "1", MICROS)
         try:

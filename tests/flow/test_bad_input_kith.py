@@ -68,6 +68,7 @@ def latin(raw: bytes) -> bytes:
 PAYLOAD = GOOD[GOOD.index(b"<d:Dialogmelding") : GOOD.index(b"</d:Dialogmelding>") + len(b"</d:Dialogmelding>")]
 
 BAD = [
+    pytest.param(b"", "kith.not_xml", 400, 400, "invalid", id="nothing"),
     pytest.param(b"Hei, her er et brev.", "kith.not_xml", 400, 400, "invalid", id="not XML"),
     pytest.param(GOOD[:900], "kith.not_xml", 400, 400, "invalid", id="cut in the middle"),
     pytest.param(b"<Letter/>", "kith.root", 400, 400, "invalid", id="no MsgHead"),

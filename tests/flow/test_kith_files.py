@@ -48,6 +48,6 @@ async def test_good_ones_go_on_byte_for_byte_and_the_bad_one_is_counted_in_the_r
         assert (reports["2"]["messages"], refused["message"]) == (2, 1)
         assert refused["message_id"] and refused["issues"][0]["code"] in ("kith.patient", "kith.message_id")
         assert reports["3"]["refused"][0]["code"] == "kith.not_xml"
-        assert reports["4"]["code"] == "empty"
+        assert reports["4"]["refused"][0]["code"] == "kith.not_xml"
         states = sorted(row.state for row in runner.store.messages())
-        assert states == ["delivered", "delivered", "invalid", "invalid"]
+        assert states == ["delivered", "delivered", "invalid", "invalid", "invalid"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,22 @@ def test_a_rule_of_an_entry_that_was_not_made_reads_nothing() -> None:
     body: {active: = true}
 """
     assert "MsgHead/MsgInfo/Patient/FamilyName" in unread(load(more=more))
+
+
+@pytest.mark.parametrize(
+    ("pick", "told"),
+    [("(d:Sporsmal/text())[1]", "/b"), ("(d:Sporsmal/text())[2]", "/b"), ("d:Sporsmal/*/text()", "")],
+    ids=["before", "after", "inside"],
+)
+def test_a_text_beside_an_element_belongs_to_the_element_around_both(pick: str, told: str) -> None:
+    raw = (ROOT / "samples" / "kith" / "dialog_foresporsel.xml").read_bytes()
+    mixed = re.sub(rb"(?s)<Sporsmal>.*?</", b"<Sporsmal>before <b>inside</b> after</", raw)
+    document = KITH.decode(mixed, Charset())
+    question = "mh:Document/mh:RefDoc/mh:Content/d:Dialogmelding/d:Foresporsel"
+    mapping = load(body=f"      name: [{{$for_each: 'xp({question})', family: 'xp({pick})'}}]\n")
+    found = [issue.place for issue in mapping.unread(document, mapping.run(document, CONTEXT))]
+    places = {place.partition("/Sporsmal")[2] for place in found if "/Sporsmal" in place}
+    assert places == {told}
 
 
 def _paths() -> list[str]:

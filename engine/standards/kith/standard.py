@@ -71,8 +71,6 @@ class Kith:
 
         A declaration stands nowhere else in well-formed XML, save inside CDATA, where no message has one.
         """
-        if not raw:
-            return []
         starts = [0, *(found.start(1) for found in _NEXT.finditer(raw))]
         return [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)], strict=True)]
 
