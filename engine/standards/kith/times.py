@@ -38,16 +38,16 @@ class BadTime(ValueError):
 
 def date(text: str) -> str:
     """FHIR date of a date, year and month, or year; of a dateTime its day as written. Raises: BadTime."""
-    day, _, clock = text.strip().partition("T")
-    if clock:
+    day, mark, clock = text.strip().partition("T")
+    if mark:
         _split(clock)
-    return _date(day if clock else _without_zone(day))
+    return _date(day if mark else _without_zone(day))
 
 
 def date_time(text: str, zone: ZoneInfo, offset: str = "") -> tuple[str, str]:
     """FHIR dateTime, and what is to be noted about it ("" for nothing). A date alone stays one. Raises: BadTime."""
-    day, _, clock = text.strip().partition("T")
-    if not clock:
+    day, mark, clock = text.strip().partition("T")
+    if not mark:
         return _date(_without_zone(day)), ""
     day = _date(day)
     if len(day) != 10:
@@ -87,7 +87,7 @@ def time(text: str) -> str:
 def _without_zone(text: str) -> str:
     """xs:date may carry a zone, which FHIR's date does not."""
     for end in (text[-6:], text[-1:]):
-        if len(text) > 6 and _ZONE.fullmatch(end) and _DATE.fullmatch(text[: -len(end)]):
+        if _ZONE.fullmatch(end) and _DATE.fullmatch(text[: -len(end)]):
             return text[: -len(end)]
     return text
 
