@@ -42,7 +42,7 @@ def _walk(
 ) -> Iterator[Explained]:
     if isinstance(value, dict):
         if set(value) == {"reference"} and rule is not None:
-            yield Explained(entry, path, "reference", rule.rule.at, rule.places)
+            yield _explained(entry, path, "reference", rule)
             return
         for name, child in value.items():
             if name == "resourceType":
@@ -54,4 +54,11 @@ def _walk(
             yield from _walk(child, f"{path}[{index}]" if len(value) > 1 else path, entry, made, rule)
     else:
         shown = str(value).lower() if isinstance(value, bool) else str(value)
-        yield Explained(entry, path, shown, rule.rule.at if rule else "", rule.places if rule else ())
+        # To whom a reference leads is known when the Bundle is written.
+        yield _explained(entry, path, shown or "reference", rule)
+
+
+def _explained(entry: str, path: str, value: str, rule: Made | None) -> Explained:
+    """Places that are in the message, each once: of a union only one is."""
+    places = dict.fromkeys(place for place in rule.places if place) if rule else ()
+    return Explained(entry, path, value, rule.rule.at if rule else "", tuple(places))

@@ -60,7 +60,8 @@ class Templates:
         variable = self.module.name("l" if raw.many else "v")
         if raw.many:
             one, result = self.module.name("t"), self.module.name("o")
-            call = made.call(one, raw.segment or "NOWHERE", raw.path, extra)
+            spot = raw.segment or (one if raw.level == "node" else "NOWHERE")
+            call = made.call(one, spot, raw.path, extra)
             block.line(f"{variable} = []")
             each = block.inside(f"for {one} in {raw.code}:")
             each.line(f"{result} = {call}")

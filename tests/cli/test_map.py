@@ -12,6 +12,7 @@ from engine.cli.map import app
 
 ROOT = Path(__file__).resolve().parents[2]
 ADT = str(ROOT / "samples" / "hl7v2" / "adt_a01.hl7")
+DIALOG = str(ROOT / "samples" / "kith" / "dialog_foresporsel.xml")
 
 
 def budstikke(*arguments: str, text: bytes | None = None) -> Result:
@@ -128,6 +129,85 @@ def test_show_tells_what_a_mapping_is_and_prints_its_source() -> None:
     assert len(facts["revision"]) == 64
     source = budstikke("show", "hl7v2/adt", "--source").stdout
     compile(source, "adt", "exec")
+    assert "def run(r):" in source
+
+
+OWN_KITH = """\
+mapping: own
+standard: kith
+match: [dialog/2006-10-11]
+namespaces: {mh: "http://www.kith.no/xmlstds/msghead/2006-05-24"}
+alias: {patient: mh:MsgInfo/mh:Patient}
+ignore: {mh:MsgInfo/mh:Sender: known, mh:MsgInfo/mh:Receiver: known, mh:Document: not here, "@DN": shown}
+types: {Ident: {$target: Identifier, value: xp(mh:Id)}}
+entries:
+  - key: p
+    resource: Patient
+    write: own
+    identity: xp(patient/mh:Ident) as Ident
+    body: {birthDate: xp(patient/mh:DateOfBirth) | date, name: [{family: xp(patient/mh:FamilyName)}]}
+"""
+
+
+def test_a_kith_message_is_mapped_by_the_mapping_that_takes_its_type() -> None:
+    result = budstikke("run", DIALOG)
+    assert result.exit_code == 0, result.stderr
+    kinds = [entry["resource"]["resourceType"] for entry in json.loads(result.stdout)["entry"]]
+    assert {"Communication", "Patient", "Organization", "Provenance"} <= set(kinds)
+    receipt = budstikke("run", str(ROOT / "samples" / "kith" / "apprec_rejected.xml"))
+    assert receipt.exit_code == 0, receipt.stderr
+    assert "Communication" in receipt.stdout
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [(b"<MsgHead", "kith.not_xml"), (b"<Letter/>", "kith.root"), (b"\xef\xbb\xbf\n <Letter/>", "kith.root")],
+)
+def test_what_looks_like_xml_is_told_as_xml(raw: bytes, code: str) -> None:
+    result = budstikke("run", "-", text=raw)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"error {code} " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("element", "value", "places"),
+    [
+        ("Patient.name.family", "Sørbø", ["MsgHead/MsgInfo/Patient/FamilyName"]),
+        ("Patient.gender", "female", ["MsgHead/MsgInfo/Patient/Sex/@V"]),
+        ("Patient.birthDate", "1952-03-12", ["MsgHead/MsgInfo/Patient/DateOfBirth"]),
+        ("Communication.sent", "2026-11-24T09:12:40+01:00", ["MsgHead/MsgInfo/GenDate"]),
+        (
+            "Communication.topic.coding.code",
+            "4",
+            ["MsgHead/Document/RefDoc/Content/Dialogmelding/Foresporsel/TypeForesp/@V"],
+        ),
+    ],
+)
+def test_explain_names_the_places_of_a_kith_message(element: str, value: str, places: list[str]) -> None:
+    (found,) = json.loads(budstikke("explain", DIALOG, "--element", element, "--json").stdout)
+    assert (found["value"], found["places"]) == (value, places)
+    assert found["rule"].startswith("mappings/")
+
+
+def test_unread_lists_the_places_of_a_kith_message(site: Path) -> None:
+    assert budstikke("unread", DIALOG).exit_code == 0
+    (site / "mappings" / "own.yaml").write_text(OWN_KITH)
+    result = budstikke("unread", DIALOG, "--mapping", "own")
+    assert result.exit_code == 1
+    told = result.stdout.split()
+    assert "MsgHead/MsgInfo/Patient/GivenName" in told
+    assert "MsgHead/MsgInfo/Patient/Sex/@V" in told
+    assert not [place for place in told if place.endswith("@DN") or "Sender" in place or "FamilyName" in place]
+
+
+def test_the_cases_of_a_kith_mapping_are_run_and_its_source_is_shown() -> None:
+    tested = json.loads(budstikke("test", "kith/apprec", "--json").stdout)
+    assert (tested["failed"], tested["passed"] > 20) == (0, True)
+    facts = json.loads(budstikke("show", "kith/dialogmelding", "--json").stdout)
+    assert (facts["standard"], facts["types"]) == ("kith", ["dialog/2006-10-11", "dialog/2013-01-23"])
+    assert {"message", "patient", "attachment"} <= set(facts["entries"])
+    source = budstikke("show", "kith/dialogmelding", "--source").stdout
+    compile(source, "dialogmelding", "exec")
     assert "def run(r):" in source
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from engine.mapping import Context
 from engine.mapping.explain import explain
-from engine.mapping.shelf import load_mapping
-from engine.standards import Charset
+from engine.mapping.shelf import LoadedMapping, load_mapping
+from engine.message import Envelope
+from engine.plugins.builtin import full_registry
+from engine.standards import Charset, Document
 from engine.standards.hl7v2.envelope import envelope_of
-from engine.standards.hl7v2.er7 import read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,14 +50,30 @@ def test_each_element_names_its_rule_and_place(build: Callable[..., Any], messag
     ]
 
 
-@pytest.mark.parametrize("sample", sorted(path.name for path in (ROOT / "samples" / "hl7v2").glob("*.hl7")))
+SAMPLES = sorted(path.relative_to(ROOT / "samples").as_posix() for path in (ROOT / "samples/hl7v2").glob("*.hl7"))
+KITH = [f"kith/{path.name}" for kind in ("dialog", "apprec") for path in (ROOT / "samples/kith").glob(f"*{kind}_*.xml")]
+STANDARDS = full_registry().standards
+MAPPINGS: dict[str, Any] = {}
+
+
+def opened(sample: str) -> tuple[LoadedMapping, Document, Envelope]:
+    """A sample, and the shipped mapping that takes it."""
+    standard = STANDARDS[sample.partition("/")[0]]
+    document = standard.decode((ROOT / "samples" / sample).read_bytes(), Charset())
+    envelope = standard.envelope(document)
+    if standard.name == "kith":
+        id = "kith/apprec" if envelope.version.startswith("apprec") else "kith/dialogmelding"
+    else:
+        id = "hl7v2/oru" if envelope.type.startswith("ORU") else "hl7v2/adt"
+    if id not in MAPPINGS:
+        read = lambda name: (ROOT / "mappings" / f"{name}.yaml").read_text("utf-8")  # noqa: E731
+        MAPPINGS[id] = load_mapping(id, read, standards=STANDARDS)
+    return MAPPINGS[id], document, envelope
+
+
+@pytest.mark.parametrize("sample", [*SAMPLES, *sorted(KITH)])
 def test_a_traced_run_makes_the_same_and_explains_all_of_it(sample: str) -> None:
-    document = read((ROOT / "samples" / "hl7v2" / sample).read_bytes(), Charset())
-    envelope = envelope_of(document)
-    id = "hl7v2/oru" if envelope.type.startswith("ORU") else "hl7v2/adt"
-    mapping = MAPPINGS.setdefault(
-        id, load_mapping(id, lambda name: (ROOT / "mappings" / f"{name}.yaml").read_text("utf-8"))
-    )
+    mapping, document, envelope = opened(sample)
     context = Context(envelope, 0, namespace="urn:x-budstikke:test")
     plain = mapping.run(document, context)
     traced = mapping.ran(document, context, mapping.traced())
@@ -68,7 +85,19 @@ def test_a_traced_run_makes_the_same_and_explains_all_of_it(sample: str) -> None
     assert unexplained == []
 
 
-MAPPINGS: dict[str, Any] = {}
+@pytest.mark.parametrize("sample", sorted(KITH))
+def test_each_place_of_a_kith_message_is_in_it_and_is_named_once(sample: str) -> None:
+    mapping, document, envelope = opened(sample)
+    found = explain(mapping, document, Context(envelope, 0, namespace="urn:x-budstikke:test"))
+    populated = {unit.place for unit in STANDARDS["kith"].populated(document)}
+    for one in found:
+        assert len(set(one.places)) == len(one.places), one.path
+        for place in one.places:
+            element = place.partition("/@")[0]  # an attribute may be what was looked for in vain
+            assert any(f"{unit}/".startswith(f"{element}/") for unit in populated), one.path
+    bare = {one.path.rpartition(".")[2] for one in found if not one.places and one.value != "reference"}
+    # Constants; and what is joined, or named by $let.
+    assert bare <= {"system", "use", "url", "status", "type", "text", "data"}
 
 
 def test_a_place_is_never_that_of_the_instance_before(build: Callable[..., Any], message: Callable[..., Any]) -> None:
