@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
+from math import isfinite
 from typing import Any, cast
 
 from lxml import etree
@@ -78,7 +80,7 @@ class XmlRun(Run):
         if isinstance(found, bool):
             return ["true"] if found else []
         if isinstance(found, float):
-            return [f"{found:g}"]
+            return [_number(found)] if isfinite(found) else []
         return found if isinstance(found, list) else [found]
 
     def _text(self, found: Any, counted: bool) -> str:
@@ -95,3 +97,8 @@ class XmlRun(Run):
         if counted and text and node:
             self.read((node, name))
         return text
+
+
+def _number(found: float) -> str:
+    """A number with all its digits and no exponent. XPath 1.0, 4.2 (`string`)."""
+    return str(int(found)) if found.is_integer() else f"{Decimal(repr(found)):f}"
