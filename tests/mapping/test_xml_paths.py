@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, MappingError
 from engine.mapping import Context, Mapped
 from engine.mapping.shelf import LoadedMapping, load_mapping
 from engine.message import Envelope, Party
@@ -164,6 +164,45 @@ def test_an_entry_made_inside_another_is_seen_from_it() -> None:
     sent = [link.entry for link in mapped.links if link.slot is note["sender"]]
     assert sent == [keys.index("author")]
     assert len(note["recipient"]) == keys.count("author")
+
+
+TOGETHER = """
+  - key: unit
+    resource: Organization
+    for_each: "xp(mh:MsgInfo/mh:Sender/mh:Organisation/mh:Ident[mh:TypeId/@V != 'FNR'] | mh:MsgInfo/mh:Receiver/mh:Organisation/mh:Ident)"
+    identity: derived(->patient, 'unit', position(), xp(mh:Id))
+    write: mention
+    body: {name: xp(mh:Id)}
+  - key: role
+    resource: PractitionerRole
+    for_each: "xp(mh:MsgInfo/mh:Sender/mh:Organisation/mh:Ident[mh:TypeId/@V != 'FNR'] | mh:MsgInfo/mh:Receiver/mh:Organisation/mh:Ident)"
+    identity: derived(->patient, 'role', xp(mh:Id))
+    write: mention
+    body: {organization: ->unit, telecom: [{value: xp(mh:Id), rank: position()}]}
+  - key: whole
+    resource: List
+    identity: derived(->patient, 'whole')
+    write: own
+    body: {status: = current, mode: = snapshot, source: ->patient, entry: [{$for_each: all ->unit, item: $item}]}
+"""  # noqa: E501
+
+
+def test_entries_over_the_very_same_path_go_over_the_same_elements_and_count_siblings() -> None:
+    mapped = run(PATIENT + "      active: = true\n" + TOGETHER)
+    units = [number for number, entry in enumerate(mapped.entries) if entry.key == "unit"]
+    roles = [entry.resource for entry in mapped.entries if entry.key == "role"]
+    assert len(units) == len(roles) == 4
+    sent = [link.entry for role in roles for link in mapped.links if link.slot is role["organization"]]
+    assert sent == units
+    assert [role["telecom"][0]["rank"] for role in roles] == [1, 2, 1, 2]
+    (whole,) = [entry.resource for entry in mapped.entries if entry.key == "whole"]
+    assert [link.entry for each in whole["entry"] for link in mapped.links if link.slot is each["item"]] == units
+
+
+def test_what_xpath_cannot_do_is_a_fault_of_the_mapping() -> None:
+    with pytest.raises(MappingError) as caught:
+        run(PATIENT + "      id: xp(sum('words'))\n")
+    assert (caught.value.code, caught.value.place) == ("mapping.fault", "t")
 
 
 BAD = [
