@@ -19,13 +19,17 @@ from engine.store import Acceptance, DeliveryRow, MessageRow, NewDelivery, Settl
 _LOCKED = 2047
 """The most bytes that hashlib takes without giving the interpreter lock away."""
 
+_WIDEST = 1 << 63
+_UNJUDGED = (None, None, None, None, None)
+
 
 class Mapped(NamedTuple):
-    """A new delivery made ready to insert: columns after `channel`, its keys, its bytes or the file they stand in."""
+    """A new delivery made ready to insert: columns after `channel` up to `payload`, and its keys and identities; its
+    bytes or the file they stand in."""
 
     destination: str
     columns: tuple[object, ...]
-    keys: tuple[tuple[int, int], ...]
+    keys: tuple[str, str]
     body: bytes
     sha256: bytes
     claim: bytes = b""
@@ -33,7 +37,7 @@ class Mapped(NamedTuple):
 
 
 class Intake(NamedTuple):
-    """An acceptance made ready to insert: columns after `seq` and `payload`."""
+    """An acceptance made ready to insert: columns after `seq` and `payload`, the verdict's among them."""
 
     message: str
     identity: bytes | None
@@ -42,7 +46,7 @@ class Intake(NamedTuple):
     sha256: bytes
     answer: bytes
     columns: tuple[object, ...]
-    verdict: tuple[object, ...] | None
+    judged: bool
     mapped: tuple[Mapped, ...]
     channel: str
     body: bytes
@@ -120,10 +124,17 @@ def _sha256(content: bytes) -> bytes:
     return digest.digest()
 
 
+def _listed(keys: Sequence[int]) -> str:
+    """Numbers with commas, each once. Raises: ValueError above 63 bits."""
+    if any(not -_WIDEST <= key < _WIDEST for key in keys):
+        raise ValueError("a key has more than 63 bits")
+    return ",".join(map(str, dict.fromkeys(keys)))
+
+
 def mapped(new: NewDelivery) -> Mapped:
     """Raises: TypeError, ValueError when a value cannot be stored."""
     digest = _sha256(new.payload)
-    keys = tuple((0, key) for key in dict.fromkeys(new.keys)) + tuple((1, key) for key in dict.fromkeys(new.identities))
+    keys = (_listed(new.keys), _listed(new.identities))
     columns = (
         new.system,
         "ready",
@@ -169,6 +180,9 @@ def intake(a: Acceptance) -> Intake:
         envelope,
         a.answer,
         a.replay_of,
+        a.identity,
+        a.identity_expires,
+        *(_UNJUDGED if a.verdict is None else verdict_columns(a.verdict)),
     )
     return Intake(
         a.message,
@@ -178,7 +192,7 @@ def intake(a: Acceptance) -> Intake:
         a.sha256,
         a.answer,
         columns,
-        None if a.verdict is None else verdict_columns(a.verdict),
+        a.verdict is not None,
         tuple(map(mapped, a.deliveries)) if a.deliveries else (),
         a.channel,
         a.raw,

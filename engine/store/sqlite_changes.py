@@ -23,6 +23,7 @@ class Changes:
 
     def __init__(self, connection: sqlite3.Connection, numbers: Numbers) -> None:
         self._connection = connection
+        self._tail = numbers.tail
         self._intake = IntakeChanges(connection, numbers)
         self._steps = StepChanges(connection, numbers)
 
@@ -49,7 +50,10 @@ class Changes:
 
     def _other(self, kind: Kind, load: object) -> None:
         if kind == Kind.ANSWER:
-            if self._connection.execute(q.SETTLE_ANSWER, load).rowcount == 0:  # type: ignore[arg-type]
+            settled: tuple[bytes, str] = load  # type: ignore[assignment]
+            answer, message = settled
+            seq = self._tail.seqs(self._connection, [message]).get(message)
+            if self._connection.execute(q.SETTLE_ANSWER, (answer, seq)).rowcount == 0:
                 raise StoreError("no such message", code="store.unknown")
         elif kind == Kind.REVISION:
             self._connection.execute(q.ADD_REVISION, load)  # type: ignore[arg-type]

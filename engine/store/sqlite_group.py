@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from engine.store import sqlite_queries as q
 from engine.store.pending import Write
+from engine.store.sqlite_tail import Tail
 
 
 class Kind(IntEnum):
@@ -34,14 +35,16 @@ class Apart(Exception):
 
 
 class Numbers:
-    """The last numbers taken. `files` are payload files that lose their rows in this transaction."""
+    """The last numbers taken, and the newest messages' names. `files` are payload files that lose their rows in this
+    transaction."""
 
-    __slots__ = ("_version", "files", "payload", "seq")
+    __slots__ = ("_version", "files", "payload", "seq", "tail")
 
     def __init__(self) -> None:
         self.seq = 0
         self.payload = 0
         self.files: list[str] = []
+        self.tail = Tail()
         self._version = -1
 
     def refresh(self, connection: sqlite3.Connection) -> None:
@@ -49,13 +52,15 @@ class Numbers:
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self.seq, self.payload = connection.execute(q.LAST_SEQ).fetchone()
+            self.tail.load(connection)
             self._version = version
 
-    def mark(self) -> tuple[int, int, int]:
-        return self.seq, self.payload, len(self.files)
+    def mark(self) -> tuple[int, int, int, int]:
+        return self.seq, self.payload, len(self.files), len(self.tail)
 
-    def back(self, mark: tuple[int, int, int]) -> None:
+    def back(self, mark: tuple[int, int, int, int]) -> None:
         """Give back what was taken since the mark, which was rolled back; the next transaction reads anew."""
-        self.seq, self.payload, files = mark
+        self.seq, self.payload, files, names = mark
         del self.files[files:]
+        self.tail.back(names)
         self._version = -1

@@ -14,38 +14,35 @@ from engine.store.pending import Write
 from engine.store.rows import Intake, Mapped, Routing
 from engine.store.sqlite_group import Apart, Item, Numbers, Results
 from engine.store.sqlite_receipts import ReceiptChanges
+from engine.store.sqlite_tail import Claim
 
 
 class Laid:
     """Rows laid end to end, table by table, until they are inserted."""
 
-    __slots__ = ("deliveries", "keys", "payloads", "verdicts")
+    __slots__ = ("deliveries", "payloads", "verdicts")
 
     def __init__(self) -> None:
         self.verdicts: list[object] = []
         self.payloads: list[object] = []
         self.deliveries: list[object] = []
-        self.keys: list[object] = []
 
     def lay(
         self, mapped: Sequence[Mapped], ids: Sequence[int], seq: int, verdict: int, channel: str, payload: int
     ) -> int:
-        """Add deliveries, their bytes and their keys. Returns the last payload number taken."""
+        """Add deliveries and their bytes. Returns the last payload number taken."""
         for delivery, new in zip(ids, mapped, strict=True):
             payload += 1
             self.deliveries += (delivery, seq, verdict, channel, new.destination)
             self.deliveries += new.columns
-            self.deliveries.append(payload)
+            self.deliveries += (payload, *new.keys, None, None, None)
             self.payloads += (payload, 0, new.file, None if new.file else new.body)
-            for kind, key in new.keys:
-                self.keys += (delivery, kind, key, new.destination, seq)
         return payload
 
     def insert(self, connection: sqlite3.Connection) -> None:
         q.ADD_VERDICT.run(connection, self.verdicts)
         q.ADD_PAYLOAD.run(connection, self.payloads)
         q.ADD_DELIVERY.run(connection, self.deliveries)
-        q.ADD_KEY.run(connection, self.keys)
 
 
 class IntakeChanges:
@@ -57,70 +54,65 @@ class IntakeChanges:
         self._receipts = ReceiptChanges(connection, numbers)
 
     def accept(self, items: list[Item], results: Results) -> None:
-        news: list[tuple[int, Intake, Write[object]]] = []
-        claims: list[object] = []
-        seq = self._numbers.seq
-        for _, load, write in items:
-            seq += 1
-            intake: Intake = load  # type: ignore[assignment]
-            news.append((seq, intake, write))
-            if intake.identity is not None:
-                claims += (intake.identity, seq, intake.expires)
-        self._numbers.seq = seq
-        if claims and q.ADD_IDENTITY.run(self._connection, claims) < len(claims) // 3:
-            news = self._without_duplicates(news, results)
         messages: list[object] = []
         unrouted: list[object] = []
         rows = Laid()
-        payload = self._numbers.payload
-        for seq, intake, write in news:
-            payload += 1
+        for seq, intake, write in self._firsts(items, results):
+            payload = self._numbers.payload + 1
             messages += (seq, payload)
             messages += intake.columns
             rows.payloads += (payload, 0, intake.file, None if intake.file else intake.body)
             ids: tuple[int, ...] = ()
-            if intake.verdict is None:
+            if not intake.judged:
                 unrouted.append(seq)
-            else:
-                rows.verdicts += (seq, 1)
-                rows.verdicts += intake.verdict
             if intake.mapped:
                 kept, ids = self._receipts.claimed(intake.mapped, seq, seq * 1000)
                 payload = rows.lay(kept, [id for id in ids if id], seq, 1, intake.channel, payload)
             if intake.owes or intake.settles:
                 self._receipts.apply(seq, intake.owes, intake.settles)
+            self._numbers.payload = payload
             results.append((write, Accepted(seq, ids)))
-        self._numbers.payload = payload
         q.ADD_MESSAGE.run(self._connection, messages)
         q.ADD_UNROUTED.run(self._connection, unrouted)
         rows.insert(self._connection)
 
-    def _without_duplicates(
-        self, news: list[tuple[int, Intake, Write[object]]], results: Results
-    ) -> list[tuple[int, Intake, Write[object]]]:
-        """Those whose identity is theirs; an expired claim, or one whose message is gone, passes to the newcomer."""
-        kept: list[tuple[int, Intake, Write[object]]] = []
-        here = {seq: intake for seq, intake, _ in news}
-        for seq, intake, write in news:
-            if intake.identity is None:
-                kept.append((seq, intake, write))
-                continue
-            owner, expires = self._connection.execute(q.IDENTITY, (intake.identity,)).fetchone()
-            if owner == seq:
-                kept.append((seq, intake, write))
-                continue
-            first = here.get(owner)
-            known = (
-                (first.message, first.sha256, first.answer)
-                if first is not None
-                else self._connection.execute(q.FIRST_MESSAGE, (owner,)).fetchone()
-            )
-            if known is None or 0 < expires <= intake.received:
-                self._connection.execute(q.TAKE_IDENTITY, (seq, intake.expires, intake.identity))
-                kept.append((seq, intake, write))
-            else:
-                results.append((write, Duplicate(*known)))
-        return kept
+    def _firsts(self, items: list[Item], results: Results) -> list[tuple[int, Intake, Write[object]]]:
+        """Those whose identity is theirs, numbered; an expired claim, or one whose message is gone, passes to the
+        newcomer."""
+        loads: list[tuple[Intake, Write[object]]] = [(load, write) for _, load, write in items]  # type: ignore[misc]
+        tail = self._numbers.tail
+        claims = tail.claims(self._connection, [one.identity for one, _ in loads if one.identity is not None])
+        taken = tail.seqs(self._connection, [one.message for one, _ in loads])
+        here: dict[int, Intake] = {}
+        news: list[tuple[int, Intake, Write[object]]] = []
+        for intake, write in loads:
+            if intake.identity is not None:
+                claim = claims.get(intake.identity)
+                first = None if claim is None else self._first(claim, here, intake.received)
+                if first is not None:
+                    results.append((write, first))
+                    continue
+            if intake.message in taken:
+                raise StoreError("a message with this id is there", code="store.conflict")
+            self._numbers.seq = seq = self._numbers.seq + 1
+            taken[intake.message] = seq
+            if intake.identity is not None:
+                claims[intake.identity] = (seq, intake.expires)
+            tail.add(seq, intake.message, intake.identity, intake.expires)
+            here[seq] = intake
+            news.append((seq, intake, write))
+        return news
+
+    def _first(self, claim: Claim, here: dict[int, Intake], now: int) -> Duplicate | None:
+        """The message that a claim is of, unless the claim has expired or the message is gone."""
+        seq, expires = claim
+        if 0 < expires <= now:
+            return None
+        first = here.get(seq)
+        if first is not None:
+            return Duplicate(first.message, first.sha256, first.answer)
+        row = self._connection.execute(q.FIRST_MESSAGE, (seq,)).fetchone()
+        return None if row is None else Duplicate(*row)
 
     def routes(self, items: list[Item], results: Results) -> None:
         """In rounds: a message occurs once in each, since its next verdict has the next number."""
@@ -138,7 +130,8 @@ class IntakeChanges:
             left = later
 
     def _route(self, part: dict[str, tuple[Routing, Write[object]]], results: Results, alone: bool) -> None:
-        listed = orjson.dumps(list(part)).decode()
+        seqs = self._numbers.tail.seqs(self._connection, list(part))
+        listed = orjson.dumps(list(seqs.values())).decode()
         places = orjson.loads(self._connection.execute(q.PLACES, (listed,)).fetchone()[0])
         if len(places) < len(part):
             if not alone:

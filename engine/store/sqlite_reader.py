@@ -80,7 +80,7 @@ class Reader:
         return [str(row[0]) for row in self._all(q.OWING, (limit,))]
 
     def awaiting(self, message_id: str) -> list[DeliveryRow]:
-        return [read_delivery(row) for row in self._all(q.AWAITING, (message_id,))]
+        return [read_delivery(row) for row in self._all(q.AWAITING, (message_id, message_id))]
 
     def file_used(self, name: str) -> bool:
         return bool(self._all(q.FILE_USED, (name,)))
@@ -90,12 +90,13 @@ class Reader:
     def messages(self, channel: str, state: str, message_id: str, before_seq: int, limit: int) -> list[MessageRow]:
         conditions: list[str] = []
         parameters: list[object] = []
-        for text, value in (("m.channel = ?", channel), ("m.message_id = ?", message_id), (f"{q.STATE} = ?", state)):
+        for text, value in (("m.channel = ?", channel), (f"{q.STATE} = ?", state)):
             if value:
                 conditions.append(text)
                 parameters.append(value)
         if message_id:
-            conditions.append("m.message_id <> ''")
+            conditions.append(f"m.seq IN {q.WITH_MESSAGE_ID}")
+            parameters += (message_id, message_id)
         if before_seq:
             conditions.append("m.seq < ?")
             parameters.append(before_seq)
@@ -121,7 +122,7 @@ class Reader:
             sha256=sha256,  # type: ignore[arg-type]
             verdicts=self._verdicts(seq),
             deliveries=tuple(map(read_delivery, self._all(q.DELIVERIES, (seq, seq)))),
-            attempts=tuple(AttemptRow(*row) for row in self._all(q.ATTEMPTS, (seq, seq))),  # type: ignore[arg-type]
+            attempts=tuple(AttemptRow(*row) for row in self._all(q.ATTEMPTS, (seq,))),  # type: ignore[arg-type]
         )
 
     def _verdicts(self, seq: object) -> tuple[VerdictRow, ...]:

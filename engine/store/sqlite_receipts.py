@@ -47,6 +47,5 @@ class ReceiptChanges:
     def _free(self, delivery: int) -> None:
         """Its keys and mapped bytes go, as at any final state that is no dead letter."""
         self._numbers.files += [row[0] for row in self._connection.execute(q.FILES_OF, (f"[{delivery}]",))]
-        q.DROP_KEYS.run(self._connection, [delivery])
         q.DROP_PAYLOAD.run(self._connection, [delivery])
         self._connection.execute(q.UNPAID, (delivery,))

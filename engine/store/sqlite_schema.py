@@ -13,12 +13,13 @@ from pathlib import Path
 from engine.errors import StoreError
 
 FIRST = """
--- What was received. Never changed, but for `answer`, which is settled later where the sender waits for the delivery.
+-- What was received, and its first verdict where it was judged before it was stored: one row, so that one commit
+-- writes few pages. Never changed, but for `answer`, which is settled later where the sender waits for the delivery.
 -- `envelope` is a JSON array in the order of the Envelope's fields; type, message_id and sender are repeated for lists.
 CREATE TABLE message (
   seq         INTEGER PRIMARY KEY,          -- grows in commit order; deliveries are seq * 1000 + 1, 2, ...
   payload     INTEGER REFERENCES payload,   -- the bytes received; NULL when retention took them
-  id          TEXT NOT NULL UNIQUE,         -- UUIDv7
+  id          TEXT NOT NULL,                -- UUIDv7, unique: see `known`
   channel     TEXT NOT NULL,
   standard    TEXT NOT NULL,
   received    INTEGER NOT NULL,             -- micros since 1970 UTC, as every time here
@@ -31,31 +32,46 @@ CREATE TABLE message (
   sender      TEXT NOT NULL,
   envelope    BLOB,
   answer      BLOB NOT NULL,
-  replay_of   TEXT NOT NULL
+  replay_of   TEXT NOT NULL,
+  identity    BLOB,                         -- keyed hash of (channel, sender, message id), claimed by it
+  expires     INTEGER NOT NULL,             -- of the claim; 0: never
+  revision    TEXT,                         -- the verdict, as in `verdict`; NULL where all of them stand there
+  state       TEXT CHECK (state IN ('accepted', 'routed', 'filtered', 'invalid', 'quarantined')),
+  reason      TEXT,
+  issues      BLOB,
+  route       TEXT
 );
-CREATE INDEX message_by_id ON message (message_id) WHERE message_id <> '';
+
+-- The names of messages, for finding them: `known` by id, `identity` by claim (the newest counts), `message_by_id` by
+-- the sender's id. They hold what has a seq up to meta `indexed`; the writer has the rest in memory, and readers scan
+-- it. Why late: their keys land on any page, so a commit of its own writes three pages for one message, and a thousand
+-- at once share them.
+CREATE TABLE known (id TEXT PRIMARY KEY, seq INTEGER NOT NULL REFERENCES message) WITHOUT ROWID;
+CREATE TABLE identity (
+  identity BLOB PRIMARY KEY,
+  seq      INTEGER NOT NULL REFERENCES message,
+  expires  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE message_by_id (
+  message_id TEXT NOT NULL,
+  seq        INTEGER NOT NULL REFERENCES message,
+  PRIMARY KEY (message_id, seq)
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('indexed', '0');
 
 -- Stored before it was judged: the router's list. A row goes with the first verdict.
 CREATE TABLE unrouted (seq INTEGER PRIMARY KEY REFERENCES message);
 
--- What was judged; the highest number counts. `issues` is a JSON array of arrays.
+-- What was judged after it was stored; the highest number counts. `issues` is a JSON array of arrays.
 CREATE TABLE verdict (
   seq      INTEGER NOT NULL REFERENCES message,
-  number   INTEGER NOT NULL,
+  number   INTEGER NOT NULL,                -- from 2 where the message's own row holds the first
   revision TEXT NOT NULL,
   state    TEXT NOT NULL CHECK (state IN ('accepted', 'routed', 'filtered', 'invalid', 'quarantined')),
   reason   TEXT NOT NULL,
   issues   BLOB,
   route    TEXT NOT NULL,
   PRIMARY KEY (seq, number)
-) WITHOUT ROWID;
-
--- Claimed by accepted messages alone. Narrow, since its keys are hashes and land on any page; content hash and answer
--- stand in `message`, whose rows outlive it.
-CREATE TABLE identity (
-  identity BLOB PRIMARY KEY,                -- keyed hash of (channel, sender, message id)
-  seq      INTEGER NOT NULL REFERENCES message,
-  expires  INTEGER NOT NULL                 -- 0: never
 ) WITHOUT ROWID;
 
 -- Bytes: received ones, and mapped ones while undelivered. `codec` 0 is plain; `file` names a file beside the store.
@@ -68,7 +84,9 @@ CREATE TABLE payload (
 );
 CREATE INDEX payload_file ON payload (file) WHERE file IS NOT NULL;
 
--- The duty to hand one message to one destination: small, because it is what changes.
+-- The duty to hand one message to one destination: small, because it is what changes. `keys` may not be overtaken,
+-- `identities` not be in flight twice: numbers with commas, gone at a final state, but for a dead letter, which holds
+-- its keys. The newest try stands here; it moves to `attempt` when there is another.
 CREATE TABLE delivery (
   id           INTEGER PRIMARY KEY,         -- seq * 1000 + number
   seq          INTEGER NOT NULL REFERENCES message,
@@ -90,28 +108,23 @@ CREATE TABLE delivery (
   sha256       BLOB NOT NULL,
   size         INTEGER NOT NULL,
   confirm_by   INTEGER NOT NULL,            -- when a receipt is to have come; 0: none is expected, or it was missed
-  payload      INTEGER REFERENCES payload   -- NULL when the mapped bytes are gone
+  payload      INTEGER REFERENCES payload,  -- NULL when the mapped bytes are gone
+  keys         TEXT NOT NULL,
+  identities   TEXT NOT NULL,
+  started      INTEGER,                     -- of the newest try, numbered `attempts`; NULL where it stands in `attempt`
+  ended        INTEGER,
+  detail       TEXT
 );
 CREATE INDEX delivery_unconfirmed ON delivery (confirm_by) WHERE confirm_by > 0 AND state = 'delivered';
 CREATE INDEX delivery_lane ON delivery (channel, destination, id)
   WHERE state IN ('ready', 'claimed', 'sending', 'parked', 'dead_letter');
 CREATE UNIQUE INDEX delivery_reference ON delivery (system, reference) WHERE reference <> '';
 
--- What may not be overtaken (kind 0: ordering keys) or be in flight twice (kind 1: conditional identities).
--- Gone at a final state, but for a dead letter, which holds its keys.
-CREATE TABLE delivery_key (
-  delivery    INTEGER NOT NULL REFERENCES delivery,
-  kind        INTEGER NOT NULL,
-  key         INTEGER NOT NULL,
-  destination TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  PRIMARY KEY (delivery, kind, key)
-) WITHOUT ROWID;
-
 -- Receipts: each claim is made once for good; messages that owe one when their deliveries are final.
 CREATE TABLE receipt_claim (claim BLOB PRIMARY KEY, seq INTEGER NOT NULL REFERENCES message) WITHOUT ROWID;
 CREATE TABLE receipt_owed (seq INTEGER PRIMARY KEY REFERENCES message);
 
+-- Tries before the newest.
 CREATE TABLE attempt (
   delivery INTEGER NOT NULL REFERENCES delivery,
   number   INTEGER NOT NULL,
@@ -165,6 +178,8 @@ END;
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST,)
+PAGE = 8192
+"""Bytes of a page: what a commit writes is a number of them (PERFORMANCE 4)."""
 META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -188,7 +203,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     else:
-        connection.execute("PRAGMA page_size = 8192")
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # A bound for the write-ahead log, in pages: steady load then writes over the same blocks (PERFORMANCE 4).

@@ -57,23 +57,24 @@ class StepChanges:
             return
         freed: list[int] = []
         rows: list[object] = []
-        tries: list[object] = []
         answers: list[object] = []
         for a in records:
             step = a.step
             rows += (a.delivery, step.state.value, step.due, step.reason, step.hint, a.code)
-            tries += (a.delivery, a.started, a.ended, a.code, a.detail)
+            rows += (a.started, a.ended, a.detail)
             if step.state in FREED:
                 freed.append(a.delivery)
             if a.answer is not None:
                 answers += (a.delivery, a.answer)
+        q.PAST.run(self._connection, [a.delivery for a in records])
         if alone and self._settled_before(records[0]):
             self._connection.execute(q.COUNT_ATTEMPT, (records[0].delivery,))
+            tried = (records[0].started, records[0].ended, records[0].code, records[0].detail, records[0].delivery)
+            self._connection.execute(q.ADD_ATTEMPT, tried)
         else:
             self._free(freed)
             if q.RECORD.run(self._connection, rows) < len(records):
                 raise Apart
-        q.ADD_ATTEMPT.run(self._connection, tries)
         q.SETTLE_ANSWERS.run(self._connection, answers)
 
     def _settled_before(self, attempt: Attempt) -> bool:
@@ -85,12 +86,11 @@ class StepChanges:
         return row[0] not in HELD and not late
 
     def _free(self, deliveries: list[int]) -> None:
-        """Before they become final: their keys and mapped bytes go."""
+        """Before they become final: their mapped bytes go."""
         if not deliveries:
             return
         listed = "[" + ",".join(map(str, deliveries)) + "]"
         self._numbers.files += [row[0] for row in self._connection.execute(q.FILES_OF, (listed,))]
-        q.DROP_KEYS.run(self._connection, deliveries)
         q.DROP_PAYLOAD.run(self._connection, deliveries)
 
     def _retry(self, delivery: int, now: int) -> bool:
@@ -99,6 +99,7 @@ class StepChanges:
             return False
         if not row[1]:
             raise StoreError("its mapped bytes are gone; replay the message", code="store.payload_gone")
+        q.PAST.run(self._connection, [delivery])
         self._connection.execute(q.RETRY, (now, delivery))
         return True
 

@@ -69,14 +69,17 @@ class Transaction:
     def apply(self, group: Sequence[Item]) -> Results:
         """What each write comes to, once committed. Raises: sqlite3.Error for a fault of the file or the disk."""
         try:
-            return self._changes.apply(group)
+            results = self._changes.apply(group)
         except Exception as error:
             if not _alone(error):
                 raise
-        self._connection.execute("ROLLBACK")
-        self._numbers.back(self._mark)
-        self.begin(PATIENCE)
-        return self._one_by_one(group)
+            self._connection.execute("ROLLBACK")
+            self._numbers.back(self._mark)
+            self.begin(PATIENCE)
+            results = self._one_by_one(group)
+        if self._numbers.tail.full:
+            self._numbers.tail.settle(self._connection)
+        return results
 
     def commit(self) -> list[str]:
         """Make it durable. The payload files that have lost their rows. Raises: sqlite3.Error."""

@@ -280,6 +280,33 @@ def test_an_attempt_moves_the_delivery_and_counts_repeated_codes(store: Store) -
     assert [(a.number, a.code) for a in detail.attempts] == [(1, "http.503"), (2, "http.503"), (3, "timeout")]
 
 
+def test_every_try_is_kept_whatever_a_person_decides_between(store: Store) -> None:
+    delivery = accepted(store, acceptance(1)).deliveries[0]
+    store.record(attempt(delivery, State.READY, "timeout")).wait(10)
+    store.record(attempt(delivery, State.DEAD_LETTER, "http.400", started=NOW + 1, detail="bad")).wait(10)
+    store.retry(delivery, NOW).wait(10)
+    tries = [("timeout", "503"), ("http.400", "bad")]
+    assert seen_tries(store) == tries
+    store.sending(delivery).wait(10)
+    together = [
+        store.record(attempt(delivery, State.DELIVERED, "delivered")),
+        store.record(attempt(delivery, State.CONFIRMED, "receipt")),
+        store.record(attempt(delivery, State.READY, "too late")),
+    ]
+    for pending in together:
+        pending.wait(10)
+    assert seen_tries(store) == [*tries, ("delivered", "503"), ("receipt", "503"), ("too late", "503")]
+
+
+def seen_tries(store: Store) -> list[tuple[str, str]]:
+    """Codes and details by number, which grows by one."""
+    detail = store.message(acceptance(1).message)
+    assert detail is not None
+    tries = sorted(detail.attempts, key=lambda one: one.number)
+    assert [one.number for one in tries] == list(range(1, len(tries) + 1))
+    return [(one.code, one.detail) for one in tries]
+
+
 @pytest.mark.parametrize("state", [State.DELIVERED, State.CONFIRMED, State.SUPERSEDED, State.HANDLED])
 def test_keys_and_bytes_go_at_a_final_state(store: Store, state: State) -> None:
     delivery = accepted(store, acceptance(1)).deliveries[0]

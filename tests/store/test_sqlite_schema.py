@@ -77,6 +77,7 @@ def test_the_states_in_the_sql_are_those_of_the_table_of_states() -> None:
     unfinished = {word.strip(" '") for word in q.UNFINISHED.strip("()").split(",")}
     assert held == HELD == {s.value for s, words in STATES.items() if not words.final or words.blocks}
     assert unfinished == {s.value for s, words in STATES.items() if not words.final}
+    assert {word.strip(" '") for word in q.FREED.strip("()").split(",")} == {s.value for s in STATES} - held
     assert all(f"'{state}'" in sqlite_schema.FIRST for state in STATES)
 
 
@@ -89,10 +90,18 @@ def test_waiting_reads_its_lane_in_order_from_one_index(store: SqliteStore) -> N
 def test_the_router_s_list_and_the_list_of_messages_need_no_sorting(store: SqliteStore) -> None:
     for query, parameters in ((q.UNROUTED, 1), (q.MESSAGE_ROWS + " ORDER BY m.seq DESC LIMIT ?", 1)):
         assert "TEMP B-TREE" not in plan(store, query, parameters)
-    assert "message_by_id" in plan(store, q.MESSAGE_ROWS + " WHERE m.message_id = ? AND m.message_id <> ''", 1)
 
 
-@pytest.mark.parametrize("name", ["RECORD", "ADD_ATTEMPT", "SENDING", "DROP_KEYS", "DROP_PAYLOAD", "SETTLE_ANSWERS"])
+def test_names_are_looked_up_in_their_trees_and_in_what_is_not_indexed_yet(store: SqliteStore) -> None:
+    by_message_id = plan(store, f"{q.MESSAGE_ROWS} WHERE m.seq IN {q.WITH_MESSAGE_ID}", 2)
+    for found, table in ((by_message_id, "message_by_id"), (plan(store, q.ORIGINAL, 1), "known")):
+        assert f"SEARCH {table} USING PRIMARY KEY" in found
+        assert "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)" in found
+        assert "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)" in found
+    assert "SEARCH known USING PRIMARY KEY (id>? AND id<?)" in plan(store, q.IDS_LIKE, 2)
+
+
+@pytest.mark.parametrize("name", ["RECORD", "PAST", "SENDING", "DROP_PAYLOAD", "SETTLE_ANSWERS"])
 def test_changes_of_many_rows_search_for_each_and_scan_no_table(store: SqliteStore, name: str) -> None:
     many: q.Many = getattr(q, name)
     found = plan(store, many.texts[64], many.width * 64)
