@@ -45,9 +45,15 @@ class Many:
         return found
 
 
+def among(column: str, states: str) -> str:
+    """A column is one of a list. Why not IN: SQLite makes a tree of the list each time such a statement is run, and
+    with some of them in one statement that takes longer than the rest of it; measured, 170 of 180 µs."""
+    return "(" + " OR ".join(f"{column} = {state.strip()}" for state in states.strip("()").split(",")) + ")"
+
+
 UNFINISHED = "('ready', 'claimed', 'sending', 'parked')"
 HELD = "('ready', 'claimed', 'sending', 'parked', 'dead_letter')"
-FREED = "('delivered', 'confirmed', 'superseded', 'handled')"
+SENDABLE = "('ready', 'claimed', 'sending')"
 
 # --- accept and route
 ADD_MESSAGE = Many("INSERT OR FAIL INTO message", 23)
@@ -102,14 +108,13 @@ RECORD = Many(
     """UPDATE OR FAIL delivery SET attempts = attempts + 1, state = v.state, due = v.due, reason = v.reason,
   hint = v.hint, same_code = CASE WHEN last_code = v.code THEN same_code + 1 ELSE 1 END, last_code = v.code,
   started = v.started, ended = v.ended, detail = v.detail,
-  payload = CASE WHEN v.state IN FREED THEN NULL ELSE payload END,
-  keys = CASE WHEN v.state IN FREED THEN '' ELSE keys END,
-  identities = CASE WHEN v.state IN FREED THEN '' ELSE identities END
+  payload = CASE WHEN v.freed THEN NULL ELSE payload END, keys = CASE WHEN v.freed THEN '' ELSE keys END,
+  identities = CASE WHEN v.freed THEN '' ELSE identities END
 FROM (SELECT column1 AS id, column2 AS state, column3 AS due, column4 AS reason, column5 AS hint, column6 AS code,
-        column7 AS started, column8 AS ended, column9 AS detail FROM (""".replace("FREED", FREED),
-    9,
-    f""")) AS v WHERE delivery.id = v.id AND (delivery.state IN {HELD}
-  OR (delivery.state = 'delivered' AND v.state IN ('delivered', 'confirmed', 'dead_letter')))""",
+        column7 AS started, column8 AS ended, column9 AS detail, column10 AS freed FROM (""",
+    10,
+    f""")) AS v WHERE delivery.id = v.id AND ({among("delivery.state", HELD)}
+  OR (delivery.state = 'delivered' AND {among("v.state", "('delivered', 'confirmed', 'dead_letter')")}))""",
 )
 ADD_ATTEMPT = """
 INSERT INTO attempt SELECT id, attempts, ?, ?, ?, ? FROM delivery WHERE id = ?"""
@@ -123,16 +128,19 @@ COUNT_ATTEMPT = "UPDATE delivery SET attempts = attempts + 1, started = NULL, en
 SENDING = Many(
     "UPDATE delivery SET state = 'sending' FROM (SELECT column1 AS id FROM (",
     1,
-    ")) AS v WHERE delivery.id = v.id AND delivery.state IN ('ready', 'claimed', 'sending')",
+    f")) AS v WHERE delivery.id = v.id AND {among('delivery.state', SENDABLE)}",
 )
 DROP_PAYLOAD = Many(
     "WITH v (id) AS (",
     1,
     ") DELETE FROM payload WHERE id IN (SELECT d.payload FROM v CROSS JOIN delivery d ON d.id = v.id)",
 )
-FILES_OF = """
-SELECT p.file FROM delivery d JOIN payload p ON p.id = d.payload
-WHERE d.id IN (SELECT value FROM json_each(?)) AND p.file IS NOT NULL"""
+FILES_OF = Many(
+    "WITH v (id) AS (",
+    1,
+    """) SELECT p.file FROM v CROSS JOIN delivery d ON d.id = v.id CROSS JOIN payload p ON p.id = d.payload
+WHERE p.file IS NOT NULL""",
+)
 SETTLE_ANSWERS = Many(
     "UPDATE message SET answer = v.answer FROM (SELECT column1 AS delivery, column2 AS answer FROM (",
     2,
@@ -149,7 +157,7 @@ HANDLE = (
 )
 RECOVER = f"""
 UPDATE delivery SET reason = CASE state WHEN 'sending' THEN 'ambiguous: restart' ELSE reason END, state = 'ready'
-WHERE state IN {HELD} AND state IN ('claimed', 'sending')"""
+WHERE {among("state", HELD)} AND (state = 'claimed' OR state = 'sending')"""
 
 # --- care and audit
 LAST_SEQ = """
@@ -169,7 +177,7 @@ d.id, m.id, d.seq, d.channel, d.destination, d.system, d.state, d.due, d.attempt
 d.reference, d.reason, d.required, d.content_type, d.last_code, d.same_code, d.hint"""
 WAITING = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery d CROSS JOIN message m ON m.seq = d.seq
-WHERE d.channel = ? AND d.destination = ? AND d.id BETWEEN ? AND ? AND d.state IN {HELD}
+WHERE d.channel = ? AND d.destination = ? AND d.id BETWEEN ? AND ? AND {among("d.state", HELD)}
   AND (d.state <> 'dead_letter' OR d.keys <> '' OR d.identities <> '')
 ORDER BY d.id LIMIT ?"""
 PAYLOAD = "SELECT p.body, p.file FROM delivery d JOIN payload p ON p.id = d.payload WHERE d.id = ?"

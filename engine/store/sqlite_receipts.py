@@ -46,6 +46,6 @@ class ReceiptChanges:
 
     def _free(self, delivery: int) -> None:
         """Its keys and mapped bytes go, as at any final state that is no dead letter."""
-        self._numbers.files += [row[0] for row in self._connection.execute(q.FILES_OF, (f"[{delivery}]",))]
+        self._numbers.files += [str(row[0]) for row in q.FILES_OF.read(self._connection, [delivery])]
         q.DROP_PAYLOAD.run(self._connection, [delivery])
         self._connection.execute(q.UNPAID, (delivery,))

@@ -61,7 +61,7 @@ class StepChanges:
         for a in records:
             step = a.step
             rows += (a.delivery, step.state.value, step.due, step.reason, step.hint, a.code)
-            rows += (a.started, a.ended, a.detail)
+            rows += (a.started, a.ended, a.detail, step.state in FREED)
             if step.state in FREED:
                 freed.append(a.delivery)
             if a.answer is not None:
@@ -89,8 +89,7 @@ class StepChanges:
         """Before they become final: their mapped bytes go."""
         if not deliveries:
             return
-        listed = "[" + ",".join(map(str, deliveries)) + "]"
-        self._numbers.files += [row[0] for row in self._connection.execute(q.FILES_OF, (listed,))]
+        self._numbers.files += [str(row[0]) for row in q.FILES_OF.read(self._connection, deliveries)]
         q.DROP_PAYLOAD.run(self._connection, deliveries)
 
     def _retry(self, delivery: int, now: int) -> bool:

@@ -15,7 +15,17 @@ from engine.clock import uuid7
 from engine.delivery import State, Step
 from engine.errors import StoreError
 from engine.message import Envelope, Issue, Party, Severity
-from engine.store import Acceptance, Accepted, Attempt, AuditEntry, Duplicate, NewDelivery, Store, VerdictRow
+from engine.store import (
+    Acceptance,
+    Accepted,
+    Attempt,
+    AuditEntry,
+    Duplicate,
+    NewDelivery,
+    Settlement,
+    Store,
+    VerdictRow,
+)
 from engine.store.sqlite import open_store
 
 NOW = 1_768_460_400_000_000
@@ -397,6 +407,20 @@ def test_a_receipt_settles_what_was_delivered(store: Store, state: State) -> Non
     assert detail is not None
     assert detail.deliveries[0].state == state
     assert waiting_ids(store) == []
+
+
+@pytest.mark.parametrize("size", [3, 200_000], ids=["bytes in the store", "bytes in a file"])
+def test_a_receipt_that_comes_before_the_outcome_sets_keys_and_bytes_free(store: Store, size: int) -> None:
+    new = new_delivery(payload=b"x" * size)
+    delivery = accepted(store, replace(acceptance(1), deliveries=(new,))).deliveries[0]
+    receipt = Settlement(delivery, Step(State.CONFIRMED, reason="received"))
+    accepted(store, acceptance(2, deliveries=0, settles=(receipt,)))
+    detail = store.message(acceptance(1).message)
+    assert detail is not None
+    assert (detail.deliveries[0].state, detail.deliveries[0].keys) == (State.CONFIRMED, ())
+    assert waiting_ids(store) == []
+    with pytest.raises(StoreError):
+        store.payload(delivery)
 
 
 def test_a_dead_letter_by_receipt_has_no_bytes_left_to_retry(store: Store) -> None:
