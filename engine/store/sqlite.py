@@ -88,9 +88,9 @@ class SqliteStore:
         self._wake = wake
         self._connection = connection
         self._files = PayloadFiles(path.parent / "payload")
-        self._reader = Reader(path, self._files)
         self._checkpoints = Checkpoints(path)
         self._writer = Writer(connection, wake, later, self._freed, self._checkpoints.committed)
+        self._reader = Reader(path, self._files, self._writer.newest)
         self._spill = Spill(self._files, self._reader.file_used, self._writer.stop)
 
     @property

@@ -88,8 +88,10 @@ WHERE seq > {INDEXED} AND identity IS NOT NULL ORDER BY identity, seq""",
 WHERE seq > {INDEXED} AND message_id <> '' ORDER BY message_id, seq""",
     "UPDATE meta SET value = (SELECT max(seq) FROM message) WHERE name = 'indexed'",
 )
-WITH_ID = f"""(SELECT seq FROM known WHERE id = ?1
-UNION ALL SELECT seq FROM message WHERE seq > {INDEXED} AND id = ?1)"""
+AT = "SELECT seq FROM message WHERE seq = ? AND id = ?"
+WITH_ID = f"""
+SELECT seq FROM known WHERE id = ?1
+UNION ALL SELECT seq FROM message WHERE seq > {INDEXED} AND id = ?1 LIMIT 1"""
 WITH_MESSAGE_ID = f"""(SELECT seq FROM message_by_id WHERE message_id = ?
 UNION ALL SELECT seq FROM message WHERE seq > {INDEXED} AND message_id = ? AND message_id <> '')"""
 
@@ -237,4 +239,4 @@ SELECT delivery, number, started, ended, code, detail FROM attempt
 WHERE delivery BETWEEN ?1 * 1000 AND ?1 * 1000 + 999
 UNION ALL SELECT id, attempts, started, ended, last_code, detail FROM delivery
 WHERE id BETWEEN ?1 * 1000 AND ?1 * 1000 + 999 AND ended IS NOT NULL ORDER BY 4, 1, 2"""
-ORIGINAL = f"SELECT p.body, p.file FROM message m LEFT JOIN payload p ON p.id = m.payload WHERE m.seq = {WITH_ID}"
+ORIGINAL = "SELECT p.body, p.file FROM message m LEFT JOIN payload p ON p.id = m.payload WHERE m.seq = ?"

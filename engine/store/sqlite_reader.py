@@ -6,7 +6,7 @@ Connections wait in a pool; each is used by one thread at a time. Driver errors 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,10 +22,12 @@ LAST = (1 << 63) // 1000 - 1
 
 
 class Reader:
-    """Everything that is read."""
+    """Everything that is read. `newest` gives the seq that a message of this process has, or will have once it is
+    committed, as long as its name is not indexed: a hint that saves a scan."""
 
-    def __init__(self, path: Path, files: PayloadFiles) -> None:
+    def __init__(self, path: Path, files: PayloadFiles, newest: Callable[[str], int | None]) -> None:
         self._path = path
+        self._newest = newest
         self._files = files
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -107,12 +109,14 @@ class Reader:
     def message(self, beginning: str) -> MessageDetail | None:
         if len(beginning) < 8:
             raise StoreError("give at least 8 characters of the message's id", code="store.ambiguous")
-        found = self._all(q.IDS_LIKE, (beginning, beginning + "\U0010ffff"))
-        if not found:
-            return None
-        if len(found) > 1 and found[0][1] != beginning:
-            raise StoreError("more than one message's id begins so; give more of it", code="store.ambiguous")
-        seq = found[0][0]
+        seq = self._seq(beginning)
+        if seq is None:
+            found = self._all(q.IDS_LIKE, (beginning, beginning + "\U0010ffff"))
+            if not found:
+                return None
+            if len(found) > 1:
+                raise StoreError("more than one message's id begins so; give more of it", code="store.ambiguous")
+            seq = found[0][0]
         row = self._all(f"{q.MESSAGE_ROWS} WHERE m.seq = ?", (seq,))[0]
         envelope, peer, sha256 = self._all(q.FACTS, (seq,))[0]
         return MessageDetail(
@@ -125,11 +129,18 @@ class Reader:
             attempts=tuple(AttemptRow(*row) for row in self._all(q.ATTEMPTS, (seq,))),  # type: ignore[arg-type]
         )
 
+    def _seq(self, message: str) -> object:
+        """Of the message with this whole id; None where there is none."""
+        hint = self._newest(message)
+        rows = self._all(q.AT, (hint, message)) if hint is not None else []
+        rows = rows or self._all(q.WITH_ID, (message,))
+        return rows[0][0] if rows else None
+
     def _verdicts(self, seq: object) -> tuple[VerdictRow, ...]:
         return tuple(map(read_verdict, self._all(q.VERDICTS, (seq,))))
 
     def original(self, message: str) -> bytes:
-        return self._bytes(self._all(q.ORIGINAL, (message,)), "no such message, or its bytes are gone")
+        return self._bytes(self._all(q.ORIGINAL, (self._seq(message),)), "no such message, or its bytes are gone")
 
     def counts(self) -> dict[str, int]:
         return {str(state): int(str(count)) for state, count in self._all(q.COUNTS)}

@@ -38,6 +38,10 @@ class Tail:
         """Whether it is time to settle."""
         return len(self._order) >= MOST
 
+    def seq(self, message: str) -> int | None:
+        """Of a message whose name is here."""
+        return self._ids.get(message)
+
     def load(self, connection: sqlite3.Connection) -> None:
         """Read anew what is not indexed."""
         self._clear(connection)

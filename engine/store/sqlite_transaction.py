@@ -47,6 +47,10 @@ class Transaction:
         """Seconds of the quickest of the last commits: what the disk takes, whatever else a commit waited for."""
         return min(self._seconds) if self._seconds else float("inf")
 
+    def newest(self, message: str) -> int | None:
+        """The seq of a message whose name is not indexed yet, committed or about to be."""
+        return self._numbers.tail.seq(message)
+
     def begin(self, patience: float) -> bool:
         """Begin; False where another process has the file and there is no patience. Raises: sqlite3.Error."""
         until = time.monotonic() + patience

@@ -89,6 +89,10 @@ class Writer:
     def commits(self) -> int:
         return self._transaction.commits
 
+    def newest(self, message: str) -> int | None:
+        """The seq of a message whose name is not indexed yet, committed or about to be. From any thread."""
+        return self._transaction.newest(message)
+
     def put(self, kind: Kind, load: object, write: Write[object], unhurried: bool = False) -> None:
         """Queue one write; it completes when it is durable, or with a StoreError. `unhurried`, from the loop's thread
         alone: nobody waits for it."""

@@ -93,10 +93,10 @@ def test_the_router_s_list_and_the_list_of_messages_need_no_sorting(store: Sqlit
 
 def test_names_are_looked_up_in_their_trees_and_in_what_is_not_indexed_yet(store: SqliteStore) -> None:
     by_message_id = plan(store, f"{q.MESSAGE_ROWS} WHERE m.seq IN {q.WITH_MESSAGE_ID}", 2)
-    for found, table in ((by_message_id, "message_by_id"), (plan(store, q.ORIGINAL, 1), "known")):
+    for found, table in ((by_message_id, "message_by_id"), (plan(store, q.WITH_ID, 1), "known")):
         assert f"SEARCH {table} USING PRIMARY KEY" in found
         assert "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)" in found
-        assert "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)" in found
+    assert "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)" in by_message_id
     assert "SEARCH known USING PRIMARY KEY (id>? AND id<?)" in plan(store, q.IDS_LIKE, 2)
 
 

@@ -121,3 +121,11 @@ def test_the_three_trees_and_their_mark_move_together(store: SqliteStore, make: 
     assert store._connection.execute(f"SELECT {q.INDEXED}").fetchone() == (1,)
     assert isinstance(store.accept(make(1)).wait(10), Duplicate)
     assert store.original(make(1).message) == b"MSH|1"
+
+
+def test_what_a_failed_commit_had_named_is_not_read(store: SqliteStore, make: Make) -> None:
+    stored(store, make(1))
+    store._writer._transaction._numbers.tail.add(1, make(2).message, None, 0)
+    assert store.message(make(2).message) is None
+    with pytest.raises(StoreError):
+        store.original(make(2).message)
