@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.delivery import (
+    RECEIPT,
     STATES,
     Ambiguous,
     Delivered,
@@ -17,6 +18,7 @@ from engine.delivery import (
     State,
     Step,
     Transient,
+    after_receipt,
     backoff,
     next_state,
 )
@@ -101,3 +103,54 @@ def test_only_states_that_are_over_or_given_up_are_final() -> None:
         State.PARKED,
     }
     assert {state for state, words in STATES.items() if words.final and words.blocks} == {State.DEAD_LETTER}
+
+
+YES, NO = State.CONFIRMED, State.DEAD_LETTER
+SETTLED = [
+    pytest.param(State.READY, "", YES, NO, id="faster than the first attempt"),
+    pytest.param(State.READY, "http.timeout", YES, NO, id="nobody knew whether it arrived"),
+    pytest.param(State.CLAIMED, "", YES, NO, id="claimed"),
+    pytest.param(State.SENDING, "", YES, NO, id="faster than the answer on the connection"),
+    pytest.param(State.DELIVERED, "202", YES, NO, id="delivered"),
+    pytest.param(State.DELIVERED, "no receipt in time", YES, NO, id="late, and marked for it"),
+    pytest.param(State.PARKED, "http.timeout", YES, NO, id="a person should have decided"),
+    pytest.param(State.DEAD_LETTER, "expired: http.timeout", YES, NO, id="late, after we had given up"),
+    pytest.param(State.DEAD_LETTER, "receipt: E10", None, None, id="refused before"),
+    pytest.param(State.DEAD_LETTER, "receipt: status 2", None, None, id="refused before, without a code"),
+    pytest.param(State.CONFIRMED, "receipt", None, None, id="confirmed before"),
+    pytest.param(State.SUPERSEDED, "by 12", None, None, id="something newer went first"),
+    pytest.param(State.HANDLED, "told by telephone", None, None, id="a person closed it"),
+]
+
+
+@pytest.mark.parametrize(("state", "reason", "yes", "no"), SETTLED)
+def test_an_arriving_receipt_settles_what_is_open_and_the_first_one_stands(
+    state: State, reason: str, yes: State | None, no: State | None
+) -> None:
+    positive, negative = after_receipt(state, reason, True, ""), after_receipt(state, reason, False, "E10")
+    assert (positive and positive.state, negative and negative.state) == (yes, no)
+    for made in (positive, negative):
+        if made is not None:
+            # Whatever comes then changes nothing: what the step says is known again as told.
+            assert after_receipt(made.state, made.reason, True, "") is None
+            assert after_receipt(made.state, made.reason, False, "E20") is None
+
+
+def test_every_state_has_its_row_in_the_table_of_receipts() -> None:
+    assert {row.values[0] for row in SETTLED} == set(STATES)
+
+
+def test_what_a_receipt_makes_is_final_has_no_time_and_says_that_a_receipt_did_it() -> None:
+    for positive, code in ((True, ""), (True, "E99"), (False, "E10")):
+        made = after_receipt(State.DELIVERED, "", positive, code)
+        assert made is not None and STATES[made.state].final and made.due == 0
+        assert made.reason.startswith(RECEIPT.rstrip(": ")) and made.reason.endswith(code or "receipt")
+    refused = after_receipt(State.SENDING, "", False, "E10")
+    assert refused is not None and refused.hint
+
+
+def test_nothing_that_is_still_under_way_or_given_up_by_us_outlives_a_receipt() -> None:
+    for state, words in STATES.items():
+        if words.blocks:
+            assert after_receipt(state, "", True, "") is not None
+            assert after_receipt(state, "", False, "E10") is not None

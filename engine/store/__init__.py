@@ -116,8 +116,8 @@ class DispatchDoor(Protocol):
     def unrouted(self, limit: int) -> Sequence[str]:
         """Messages stored without a verdict, oldest first."""
 
-    def owing(self, limit: int) -> Sequence[str]:
-        """Messages that still owe a receipt, oldest first."""
+    def owing(self, limit: int, after: str = "") -> Sequence[str]:
+        """Messages that owe a receipt and have no required delivery under way, oldest first; those after `after`."""
 
     def awaiting(self, message_id: str) -> Sequence[DeliveryRow]:
         """Deliveries of the messages with this id, whatever their state: those that a receipt may speak of."""

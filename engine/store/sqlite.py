@@ -192,8 +192,8 @@ class SqliteStore:
     def unrouted(self, limit: int) -> Sequence[str]:
         return self._reader.unrouted(limit)
 
-    def owing(self, limit: int) -> Sequence[str]:
-        return self._reader.owing(limit)
+    def owing(self, limit: int, after: str = "") -> Sequence[str]:
+        return self._reader.owing(limit, after)
 
     def awaiting(self, message_id: str) -> Sequence[DeliveryRow]:
         return self._reader.awaiting(message_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from engine.delivery import RECEIPT
+
 SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 
@@ -54,6 +56,8 @@ def among(column: str, states: str) -> str:
 UNFINISHED = "('ready', 'claimed', 'sending', 'parked')"
 HELD = "('ready', 'claimed', 'sending', 'parked', 'dead_letter')"
 SENDABLE = "('ready', 'claimed', 'sending')"
+REFUSED = f"(delivery.state = 'dead_letter' AND delivery.reason GLOB '{RECEIPT}*')"
+# A receipt has refused it: what an attempt that was under way comes to is no news any more.
 
 # --- accept and route
 ADD_MESSAGE = Many("INSERT OR FAIL INTO message", 23)
@@ -99,8 +103,16 @@ UNION ALL SELECT seq FROM message WHERE seq > {INDEXED} AND message_id = ? AND m
 CLAIM = "INSERT OR IGNORE INTO receipt_claim VALUES (?, ?)"
 OWE = "INSERT OR IGNORE INTO receipt_owed VALUES (?)"
 OWES_NO_MORE = "DELETE FROM receipt_owed WHERE seq = ?"
-OWING = "SELECT m.id FROM receipt_owed o JOIN message m ON m.seq = o.seq ORDER BY o.seq LIMIT ?"
-SETTLE = "UPDATE delivery SET state = ?, due = 0, reason = ?, hint = ?, confirm_by = 0 WHERE id = ? AND state <> ?"
+OWING = f"""
+SELECT m.id FROM receipt_owed o JOIN message m ON m.seq = o.seq
+WHERE o.seq > coalesce(({WITH_ID}), 0) AND NOT EXISTS (
+  SELECT 1 FROM delivery d
+  WHERE d.id BETWEEN o.seq * 1000 AND o.seq * 1000 + 999 AND d.required AND {among("d.state", UNFINISHED)})
+ORDER BY o.seq LIMIT ?2"""
+# As `after_receipt` says, once more inside the transaction: two receipts may have been judged before either was stored.
+SETTLE = f"""
+UPDATE delivery SET state = ?, due = 0, reason = ?, hint = ?, confirm_by = 0
+WHERE id = ? AND state NOT IN ('confirmed', 'superseded', 'handled') AND NOT {REFUSED}"""
 UNPAID = "UPDATE delivery SET payload = NULL, keys = '', identities = '' WHERE id = ?"
 OVERDUE = """UPDATE delivery SET confirm_by = 0, reason = 'no receipt in time'
 WHERE confirm_by BETWEEN 1 AND ? AND state = 'delivered' RETURNING id"""
@@ -115,7 +127,7 @@ RECORD = Many(
 FROM (SELECT column1 AS id, column2 AS state, column3 AS due, column4 AS reason, column5 AS hint, column6 AS code,
         column7 AS started, column8 AS ended, column9 AS detail, column10 AS freed FROM (""",
     10,
-    f""")) AS v WHERE delivery.id = v.id AND ({among("delivery.state", HELD)}
+    f""")) AS v WHERE delivery.id = v.id AND NOT {REFUSED} AND ({among("delivery.state", HELD)}
   OR (delivery.state = 'delivered' AND {among("v.state", "('delivered', 'confirmed', 'dead_letter')")}))""",
 )
 ADD_ATTEMPT = """
@@ -148,7 +160,7 @@ SETTLE_ANSWERS = Many(
     2,
     ")) AS v WHERE message.seq = v.delivery / 1000",
 )
-STANDING = "SELECT state, payload IS NOT NULL FROM delivery WHERE id = ?"
+STANDING = f"SELECT state, payload IS NOT NULL, {REFUSED} FROM delivery WHERE id = ?"
 RETRY = (
     "UPDATE delivery SET state = 'ready', due = ?, reason = 'retry', hint = '', last_code = '', same_code = 0, "
     "started = NULL, ended = NULL, detail = NULL WHERE id = ?"

@@ -78,8 +78,8 @@ class Reader:
     def unrouted(self, limit: int) -> list[str]:
         return [str(row[0]) for row in self._all(q.UNROUTED, (limit,))]
 
-    def owing(self, limit: int) -> list[str]:
-        return [str(row[0]) for row in self._all(q.OWING, (limit,))]
+    def owing(self, limit: int, after: str) -> list[str]:
+        return [str(row[0]) for row in self._all(q.OWING, (after, limit))]
 
     def awaiting(self, message_id: str) -> list[DeliveryRow]:
         return [read_delivery(row) for row in self._all(q.AWAITING, (message_id, message_id))]

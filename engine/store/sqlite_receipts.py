@@ -39,10 +39,9 @@ class ReceiptChanges:
             self._connection.execute(q.OWE, (seq,))
         for one in settles:
             step = one.step
-            if step.state is State.CONFIRMED:
+            columns = (step.state.value, step.reason, step.hint, one.delivery)
+            if self._connection.execute(q.SETTLE, columns).rowcount and step.state is State.CONFIRMED:
                 self._free(one.delivery)
-            columns = (step.state.value, step.reason, step.hint, one.delivery, State.HANDLED.value)
-            self._connection.execute(q.SETTLE, columns)
 
     def _free(self, delivery: int) -> None:
         """Its keys and mapped bytes go, as at any final state that is no dead letter."""

@@ -78,12 +78,12 @@ class StepChanges:
         q.SETTLE_ANSWERS.run(self._connection, answers)
 
     def _settled_before(self, attempt: Attempt) -> bool:
-        """Whether the delivery has a final state that this attempt must not change (a person closed it meanwhile)."""
+        """Whether the delivery has a final state that this attempt must not change: a person or a receipt was first."""
         row = self._connection.execute(q.STANDING, (attempt.delivery,)).fetchone()
         if row is None:
             raise StoreError("no such delivery", code="store.unknown")
         late = row[0] == State.DELIVERED and attempt.step.state in (State.DELIVERED, State.CONFIRMED, State.DEAD_LETTER)
-        return row[0] not in HELD and not late
+        return bool(row[2]) or (row[0] not in HELD and not late)
 
     def _free(self, deliveries: list[int]) -> None:
         """Before they become final: their mapped bytes go."""

@@ -18,9 +18,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.delivery import STATES, State, Step
+from engine.delivery import RECEIPT, STATES, State, Step
 from engine.errors import StoreError
-from engine.store import Acceptance, Accepted, Attempt, Duplicate, NewDelivery, Pending, VerdictRow, sqlite_tail
+from engine.store import (
+    Acceptance,
+    Accepted,
+    Attempt,
+    Duplicate,
+    NewDelivery,
+    Pending,
+    Settlement,
+    VerdictRow,
+    sqlite_tail,
+)
 from engine.store.sqlite import SqliteStore, open_store
 
 UNFINISHED = {state for state, words in STATES.items() if not words.final}
@@ -47,13 +57,15 @@ class Modelled:
     keyed: bool
     state: State = State.READY
     attempts: int = 0
+    told: bool = False
+    """A receipt has refused it."""
 
     def take(self, step: State | str) -> object:
         """What one write does to it, and what the writer is told."""
         held = self.state not in FREED
         if isinstance(step, State):
             self.attempts += 1
-            if held or (self.state == State.DELIVERED and step in RECEIPTS):
+            if not self.told and (held or (self.state == State.DELIVERED and step in RECEIPTS)):
                 self._move(step)
             return None
         if step == "sending":
@@ -69,11 +81,19 @@ class Modelled:
             return False
         if self.payload is None:
             return StoreError
-        self.state = State.READY
+        self.state, self.told = State.READY, False
         return True
+
+    def settle(self, positive: bool) -> None:
+        """What a receipt makes of it: the first one stands, and so does what a person or a newer message closed."""
+        if self.told or self.state in (State.CONFIRMED, State.SUPERSEDED, State.HANDLED):
+            return
+        self.told = not positive
+        self._move(State.CONFIRMED if positive else State.DEAD_LETTER)
 
     def _move(self, state: State) -> None:
         self.state = state
+        self.told = self.told and state is State.DEAD_LETTER
         if state in FREED:
             self.payload, self.keyed = None, False
 
@@ -224,6 +244,21 @@ class StoreModel(RuleBasedStateMachine):
             put.append((known[delivery].take(step), self.write(delivery, step)))
         for expected, pending in put:
             assert outcome(pending) == expected
+
+    @precondition(lambda self: self.deliveries)
+    @rule(picks=st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=4))
+    def receipts(self, picks: list[tuple[int, bool]]) -> None:
+        known = self.deliveries
+        ids = sorted(known)
+        owners = {delivery: name for name, message in self.messages.items() for delivery in message.deliveries}
+        put = []
+        for number, positive in picks:
+            delivery = ids[number % len(ids)]
+            known[delivery].settle(positive)
+            step = Step(State.CONFIRMED) if positive else Step(State.DEAD_LETTER, reason=f"{RECEIPT}E10")
+            settlement = Settlement(delivery, step)
+            put.append(self.store.route(owners[delivery], None, (), False, (settlement,)))
+        assert all(isinstance(outcome(pending), Accepted) for pending in put)
 
     def write(self, delivery: int, step: State | str) -> Pending[object]:
         if isinstance(step, State):
