@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from engine import log
+from engine.channels.dispatcher import Dispatcher
 from engine.channels.receipting import DESTINATION
 from engine.channels.verdict import Verdict
-from engine.delivery import after_receipt
+from engine.delivery import State, after_receipt
 from engine.message import Receipt, ReceiptStatus
 from engine.store import DeliveryRow, Settlement, Store, VerdictRow
 
@@ -34,6 +37,14 @@ def settled(verdict: Verdict, store: Store) -> tuple[Verdict, tuple[Settlement, 
         if step is not None:
             found.append(Settlement(row.id, step))
     return (verdict if found else replace(verdict, row=_repeated(verdict.row))), tuple(found)
+
+
+def carry_out(dispatcher: Dispatcher, settles: Sequence[Settlement]) -> None:
+    """After the commit of an arriving receipt: what is still to be sent learns of it, and a refusal is alarmed."""
+    dispatcher.settle(settles)
+    for one in settles:
+        if one.step.state is State.DEAD_LETTER:
+            log.error("receipt_negative", delivery=one.delivery)
 
 
 def _speaks_of(row: DeliveryRow) -> bool:

@@ -21,7 +21,7 @@ from engine.clock import Clock, Jitter
 from engine.delivery import STATES, Ambiguous, Outcome, Standing, State, Step, Transient, next_state
 from engine.destinations import Shipment
 from engine.errors import StoreError
-from engine.store import Attempt, DeliveryRow, Pending, Store
+from engine.store import Attempt, DeliveryRow, Pending, Settlement, Store
 
 PAGE = 2000
 
@@ -95,16 +95,15 @@ class Dispatcher:
             future = self._watched[delivery] = asyncio.get_running_loop().create_future()
         return future
 
-    def forget(self, deliveries: Iterable[int]) -> None:
-        """What a receipt has settled, though it was still to be sent or blocked its key. What is in flight ends by
-        itself."""
-        wanted = set(deliveries)
+    def settle(self, settlements: Iterable[Settlement]) -> None:
+        """What receipts have made of deliveries, just committed; one in flight follows when its attempt ends."""
+        steps = {each.delivery: each.step for each in settlements}
         for lane in self.lanes.values():
-            for item in [lane.items[each] for each in wanted & lane.items.keys()]:
-                if not item.in_flight:
-                    for follower in lane.remove(item):
-                        self._schedule(lane, follower)
-                    self._pump(lane.system)
+            for item in [lane.items[each] for each in steps.keys() & lane.items.keys()]:
+                if item.in_flight:
+                    item.told = steps[item.id]
+                else:
+                    self._follow(lane, item, steps[item.id])
 
     def _settle_in(self, lane: Lane, delivery: int) -> None:
         item = lane.items[delivery]
@@ -253,6 +252,7 @@ class Dispatcher:
 
     def _follow(self, lane: Lane, item: Item, step: Step) -> None:
         """What the new state means for this key's queue and for those who watch."""
+        step = item.told or step
         item.in_flight = item.scheduled = False
         item.due = step.due
         words = STATES[step.state]

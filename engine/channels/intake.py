@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from engine import log
 from engine.channels import answers
-from engine.channels.arriving import settled
+from engine.channels.arriving import carry_out, settled
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.ending import outcome_of
 from engine.channels.judge import judge, peek
@@ -163,7 +163,7 @@ class ChannelIntake:
             if isinstance(result, Duplicate):
                 return await self._duplicate(received, verdict, result)
             if settles:
-                self.dispatcher.forget(each.delivery for each in settles)
+                carry_out(self.dispatcher, settles)
             if verdict.row is None:
                 self.ring()
             if waits:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from engine.delivery import Delivered, Outcome, Policy, State
+from engine.delivery import Delivered, Outcome, Policy, State, Step
 from engine.destinations import Destination
 from engine.store import DeliveryRow
 
@@ -21,7 +21,7 @@ class Item:
 
     __slots__ = (
         "attempts", "blocking", "content_type", "due", "id", "identities", "in_flight", "keys", "last_code", "message",
-        "payload", "received", "reference", "same_code", "scheduled", "seq",
+        "payload", "received", "reference", "same_code", "scheduled", "seq", "told",
     )  # fmt: skip
 
     def __init__(self, row: DeliveryRow, payload: bytes | None = None) -> None:
@@ -33,6 +33,8 @@ class Item:
         self.payload = payload
         self.blocking = row.state in (State.PARKED, State.DEAD_LETTER)
         self.scheduled = self.in_flight = False
+        self.told: Step | None = None
+        """What a receipt has made of it while it was in flight: stands, whatever the attempt comes to."""
 
     def count(self, code: str) -> None:
         """One more attempt, with this outcome code."""
@@ -98,11 +100,12 @@ class Lane:
         return self._bytes + size <= BYTES
 
     def add(self, item: Item) -> bool:
-        """Stand in line, after everything with a lower sequence number. False when it stands here already."""
-        if item.id in self.items:
+        """Stand in line, after everything with a lower sequence number. False when it stands here already, or when it
+        was given up and the policy lets others pass."""
+        self.last_seq = max(self.last_seq, item.seq)
+        if item.id in self.items or (item.blocking and self.policy.blocked_key != "hold"):
             return False
         self.items[item.id] = item
-        self.last_seq = max(self.last_seq, item.seq)
         self._bytes += len(item.payload or b"")
         for key in item.keys:
             queue = self._queues.setdefault(key, deque())

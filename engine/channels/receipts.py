@@ -33,9 +33,12 @@ class Receipts:
         dispatcher.settled = self.look
 
     def look_all(self) -> None:
-        """At start, and when a person has decided something: every message that owes one."""
-        for message in self.store.owing(_MOST):
-            self.look(message)
+        """At start, now and then, and when a person has decided something: every message whose receipt is due."""
+        after = ""
+        while messages := self.store.owing(_MOST, after):
+            for message in messages:
+                self.look(message)
+            after = messages[-1]
 
     def look(self, message: str) -> None:
         """Make the receipt of a message that owes one, if its required deliveries are final."""

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from engine import log
-from engine.channels.arriving import settled
+from engine.channels.arriving import carry_out, settled
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.judge import judge
 from engine.channels.offering import offer
@@ -100,7 +100,7 @@ class Router:
         def routed() -> None:
             with contextlib.suppress(StoreError):  # told to who awaits it
                 offer(self.dispatcher, acceptance, pending.result())
-                self.dispatcher.forget(each.delivery for each in settles)
+                carry_out(self.dispatcher, settles)
 
         pending.add_done(routed)
         return pending

@@ -123,7 +123,8 @@ class Runner:
             self.receipts.look_all()
 
     def _look_at_receipts(self) -> None:
-        """Once a minute: which receipts should have come by now."""
+        """Once a minute: which receipts should have come by now; and ours that could not be made before."""
         self._looked += 1
         if self._looked % WATCH_EVERY == 1:
             self.receipts.watch()
+            self.receipts.look_all()

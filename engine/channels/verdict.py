@@ -48,7 +48,8 @@ class Refusal(Exception):
 def quarantined(verdict: Verdict, plan: Plan) -> Verdict:
     """The verdict when the message's id was used before with other content (decision 9)."""
     row = VerdictRow(plan.revision, "quarantined", "message id used before with other content")
-    return replace(verdict, row=row, answer=answers.failed("id_reused", verdict.envelope), identity=None, deliveries=())
+    answer = answers.failed("id_reused", verdict.envelope)
+    return replace(verdict, row=row, answer=answer, identity=None, deliveries=(), owes=False)
 
 
 def positive(verdict: Verdict) -> bool:

@@ -12,10 +12,10 @@ import pytest
 from engine.channels.dispatcher import Dispatcher
 from engine.channels.lane import Lane, System
 from engine.clock import ManualClock, uuid7
-from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Policy, State, Transient
+from engine.delivery import Ambiguous, Delivered, Outcome, Permanent, Policy, State, Transient, after_receipt
 from engine.destinations import Shipment
 from engine.errors import StoreError
-from engine.store import Acceptance, Accepted, Attempt, DeliveryRow, NewDelivery, Pending, VerdictRow
+from engine.store import Acceptance, Accepted, Attempt, DeliveryRow, NewDelivery, Pending, Settlement, VerdictRow
 from engine.store.sqlite import SqliteStore
 
 
@@ -295,3 +295,106 @@ async def test_only_an_outcome_that_nobody_waits_for_is_recorded_unhurried(make:
     receiver.gate.set()
     await it.settle()
     assert asked == expected
+
+
+# ---- receipts that are faster, or later, than the connection
+
+
+async def settle_by_receipt(it: Bench, delivery: int, positive: bool) -> None:
+    """As intake does it: the receipt's own commit, then the dispatcher is told."""
+    step = after_receipt(it.state(delivery), "", positive, "E10")
+    assert step is not None
+    message, row = uuid7(it.clock.micros()), VerdictRow("r1", "accepted", "")
+    settles = (Settlement(delivery, step),)
+    await it.store.accept(
+        Acceptance(
+            message, "in", "kith", b"r", b"\0" * 32, it.clock.micros(), "", None, b"", row, settles=settles
+        )
+    )  # fmt: skip
+    it.dispatcher.settle(settles)
+
+
+@pytest.mark.parametrize("idempotent", [True, False], ids=["repeats are harmless", "repeats are not"])
+@pytest.mark.parametrize(
+    "outcome", [Delivered("202"), Transient("http.503"), Ambiguous("http.timeout")], ids=["answered", "503", "time-out"]
+)
+async def test_what_a_receipt_confirms_while_it_is_sent_is_not_sent_again_whatever_the_answer(
+    make: Make, outcome: Outcome, idempotent: bool
+) -> None:
+    it = make(Receiver({b"a": [outcome]}, idempotent))
+    it.receiver.gate.clear()
+    delivery = await it.put(b"a", 1)
+    await it.put(b"b", 1)
+    while not it.receiver.seen:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    await settle_by_receipt(it, delivery, True)
+    it.receiver.gate.set()
+    await it.settle()
+    await it.later(3600)
+    assert it.receiver.seen == [b"a", b"b"]
+    assert (it.state(delivery), it.dispatcher.waiting()) == (State.CONFIRMED, 0)
+
+
+@pytest.mark.parametrize("blocked_key", ["hold", "continue"])
+@pytest.mark.parametrize("in_flight", [True, False], ids=["while it is sent", "while it waits"])
+async def test_what_a_receipt_refuses_is_not_sent_again_and_its_key_is_as_for_any_dead_letter(
+    make: Make, blocked_key: str, in_flight: bool
+) -> None:
+    it = make(Receiver({b"a": [Transient("http.503")] * 9}), blocked_key=blocked_key)
+    if in_flight:
+        it.receiver.gate.clear()
+    delivery = await it.put(b"a", 1)
+    await it.put(b"b", 1)
+    while not it.receiver.seen:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    if not in_flight:
+        await it.settle()
+    await settle_by_receipt(it, delivery, False)
+    it.receiver.gate.set()
+    await it.settle()
+    await it.later(3600)
+    assert it.receiver.seen == ([b"a"] if blocked_key == "hold" else [b"a", b"b"])
+    assert it.state(delivery) is State.DEAD_LETTER
+    before = list(it.receiver.seen)
+    it.dispatcher.load()  # as a restart reads it
+    await it.settle()
+    assert it.receiver.seen == before
+
+
+async def test_a_receipt_sets_free_what_waits_behind_a_delivery_that_was_given_up(make: Make) -> None:
+    it = make(Receiver({b"a": [Permanent("http.422")]}))
+    delivery = await it.put(b"a", 1)
+    await it.put(b"b", 1)
+    await it.settle()
+    assert it.receiver.seen == [b"a"]
+    await settle_by_receipt(it, delivery, True)
+    await it.settle()
+    assert it.receiver.seen == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("positive", [True, False], ids=["positive", "negative"])
+async def test_who_watches_a_delivery_or_owes_a_receipt_for_it_learns_what_a_receipt_made_of_it(
+    make: Make, positive: bool
+) -> None:
+    it = make(Receiver({b"a": [Transient("http.503")]}))
+    it.lane.receipted = True
+    heard: list[str] = []
+    it.dispatcher.settled = heard.append
+    delivery = await it.put(b"a", 1)
+    watched = it.dispatcher.watch(delivery)
+    await it.settle()
+    await settle_by_receipt(it, delivery, positive)
+    step = await asyncio.wait_for(watched, 1)
+    assert step.state is (State.CONFIRMED if positive else State.DEAD_LETTER)
+    assert heard == [it.store.messages(limit=9)[-1].id]
+
+
+@pytest.mark.parametrize("given_up", [Permanent("http.422"), Permanent("http.412", park=True)], ids=["dead", "parked"])
+async def test_what_may_pass_a_failed_one_may_do_so_after_a_restart_too(make: Make, given_up: Permanent) -> None:
+    it = make(Receiver({b"a": [given_up]}), blocked_key="continue")
+    await it.put(b"a", 1)
+    await it.settle()
+    it.dispatcher.load()
+    await it.put(b"b", 1)
+    await it.settle()
+    assert it.receiver.seen == [b"a", b"b"]
