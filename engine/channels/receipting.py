@@ -35,7 +35,8 @@ def receipts_for(
     if settings is None:
         return ()
     found: list[NewDelivery] = []
-    for number, party in enumerate(plan.standard.receivers(document)):
+    parties = plan.standard.receivers(document)
+    for number, party in enumerate(parties):
         ours = party.identifier in settings.ours if settings.ours else number == 0
         own_id = _receipt_id(message, number)
         raw = plan.standard.receipt_for(document, status, issues, own_id, micros, number) if ours else None
@@ -49,7 +50,7 @@ def receipts_for(
                     (hash_of(plan.keyring, DESTINATION + SEPARATOR + envelope.sender.identifier),),
                     reference=own_id,
                     required=False,
-                    claim=_claim(envelope, party, plan.keyring),
+                    claim=_claim(envelope, party, parties[:number].count(party), plan.keyring),
                 )
             )
     return tuple(found)
@@ -77,7 +78,10 @@ def _receipt_id(message: str, number: int) -> str:
     return str(uuid.UUID(bytes=bytes(digest)))
 
 
-def _claim(envelope: Envelope, receiver: Party, keyring: bytes) -> bytes:
+def _claim(envelope: Envelope, receiver: Party, same: int, keyring: bytes) -> bytes:
+    """`same`: how many receivers before it are known by the same identifier (two departments of one organisation)."""
     sender = envelope.sender
-    parts = ("receipt", sender.system, sender.identifier, envelope.message_id, receiver.system, receiver.identifier)
+    parts = ["receipt", sender.system, sender.identifier, envelope.message_id, receiver.system, receiver.identifier]
+    if same:
+        parts.append(str(same))
     return hashlib.blake2b(SEPARATOR.join(parts).encode(), digest_size=16, key=keyring).digest()
