@@ -3,7 +3,8 @@
 Codes: E201 unknown system, policy, table or mapping · E202 two sources on one address or folder · E203
 `route.unmatched` missing · E205 unknown field · E207 not a path · E208 system of the wrong kind · E209 policy over two
 levels · E210 table's file · E211 code twice in a table · E213 certificate's file · E214 client certificate that
-nobody asks for · E212 and E215 to E217 in `selection` · X100 to X104 expressions. Warnings (W) stand in `cautions`.
+nobody asks for · E212 and E215 to E218 in `selection` · E219 in `receipt_findings` · X100 to X104 expressions. Warnings
+(W) stand in `cautions` and `receipt_findings`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from engine.channels.channel import Channel
 from engine.channels.conditions import column_in, parsed, used
 from engine.channels.places import Steps, place_of
 from engine.channels.policies import BUILT_IN
+from engine.channels.receipt_findings import expectation_findings, receipt_findings
 from engine.channels.scalars import did_you_mean, nearest
 from engine.channels.selection import Taken, selection_findings
 from engine.channels.site import Site, load_site
@@ -27,7 +29,7 @@ from engine.channels.systems import Hl7v2Sender
 from engine.channels.tables import every_table
 from engine.errors import ConfigError, Finding
 
-CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213", "E214"}
+CERTAIN = {"E201", "E202", "E205", "E207", "E208", "E209", "E210", "E211", "E213", "E214", "E219"}
 """Findings that hold whatever else is refused in the file."""
 
 ANY_HOST = {"0.0.0.0", "::", "*"}
@@ -82,9 +84,11 @@ class _Linter:
         yield from self.listeners()
         tables, broken = self.tables()
         yield from broken
+        yield from expectation_findings(self.site)
         for name, channel in self.config.channels.items():
             here: Steps = ("channels", name)
             yield from self.names(channel, here)
+            yield from receipt_findings(self.site, name, self.systems, self.policies)
             yield from self.table_names(channel, here, tables)
             yield from self.mapping_names(channel, here)
             yield from selection_findings(self.site, name, self.around.mappings or {}, self.around.standards)

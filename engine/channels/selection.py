@@ -1,7 +1,8 @@
 """Which standard a channel speaks and which of its mappings takes a message: what is wrong with either.
 
 Codes: E212 two mappings for one message type (decision 14) · E215 a destination that takes FHIR, and no mapping · E216
-standard: unknown, or not that of a mapping · E217 a source that the standard is not sent over.
+standard: unknown, or not that of a mapping · E217 a source that the standard is not sent over · E218 receipts of a
+standard that has none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from engine.errors import Finding
 
 DEFAULT = "hl7v2"
 _OVER_MLLP = "hl7v2"
+_WITHOUT_RECEIPTS = "hl7v2"
 
 
 class Taken(NamedTuple):
@@ -60,6 +62,10 @@ def selection_findings(
     if isinstance(channel.source, MllpSource) and standard != _OVER_MLLP:
         hint = "write type: http or type: file"
         yield at(("source", "type"), "E217", f"messages of {standard} are not sent over MLLP", hint)
+    certain = channel.standard or all(mappings.get(id, UNKNOWN).standard for _, id in _named(channel))
+    if channel.ack.receipt is not None and certain and standard == _WITHOUT_RECEIPTS:
+        hint = "remove it: the acknowledgement on the connection says all"
+        yield at(("ack", "receipt"), "E218", f"{standard} has no receipts", hint)
     for key, part in channel.destinations.items():
         if isinstance(site.config.systems.get(part.system), FhirSystem) and not (part.mapping or channel.mapping):
             path = ("destinations", key, "system")
