@@ -330,6 +330,15 @@ async def test_while_the_inbox_is_down_the_receipt_is_tried_again_until_it_is_th
         assert len(gp.posted) == 1 and [row.state for row in it.to("receipt")] == [State.DELIVERED]
 
 
+async def test_a_receipt_that_the_sender_does_not_take_holds_none_of_its_later_ones_back(tmp_path: Path) -> None:
+    async with Desk(400) as gp, Desk() as ward, engine(tmp_path / "b", ward=ward.url, gp=gp.url) as it:
+        assert await it.post(GOOD) == 202
+        await until(lambda: [row.state for row in it.to("receipt")] == [State.DEAD_LETTER])
+        gp.status = 202
+        assert await it.post(fresh()) == 202
+        await until(lambda: [row.state for row in it.to("receipt")] == [State.DEAD_LETTER, State.DELIVERED])
+
+
 @pytest.mark.parametrize("stored", ["validated", "stored"])
 async def test_a_receipt_that_was_not_sent_when_the_engine_stopped_is_sent_after_the_start(
     tmp_path: Path, stored: str
