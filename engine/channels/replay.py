@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.channels.arriving import settled
 from engine.channels.judge import judge
 from engine.channels.revision import Plan
 from engine.delivery import State
@@ -55,7 +56,7 @@ def preview(
     plan = plans.get(detail.row.channel)
     if plan is None:
         raise EngineError("its channel is not in this config", code="replay.channel", place=detail.row.channel)
-    verdict = judge(_received(store, detail), plan)
+    verdict, _ = settled(judge(_received(store, detail), plan), store)
     assert verdict.row is not None
     return detail, verdict.row, tuple(delivery.payload for delivery in verdict.deliveries)
 
@@ -69,11 +70,11 @@ def replay(store: Store, plans: Mapping[str, Plan], message: str, person: Person
     plan = plans.get(detail.row.channel)
     if plan is None:
         raise EngineError("its channel is not in this config", code="replay.channel", place=detail.row.channel)
-    verdict = judge(_received(store, detail), plan)
+    verdict, settles = settled(judge(_received(store, detail), plan), store)
     assert verdict.row is not None
     number = len(detail.verdicts)
     anew = [dataclasses.replace(new, reference=f"{new.reference}-r{number}") for new in verdict.deliveries]
-    result = store.route(detail.row.id, verdict.row, anew, verdict.owes).wait()
+    result = store.route(detail.row.id, verdict.row, anew, verdict.owes, settles).wait()
     store.audit(audited(person, "replay", detail.row.id)).wait()
     return Replayed(detail.row.id, verdict.row, result.deliveries)
 

@@ -512,3 +512,20 @@ async def test_a_receipt_is_never_receipted_and_one_of_a_stranger_s_message_wait
         await it.rest()
         assert it.states() == ["quarantined"] and gp.posted == [] and ward.posted == []
         assert list(it.runner.store.owing(9)) == []
+
+
+async def test_a_receipt_that_came_too_early_settles_when_a_person_replays_it(tmp_path: Path) -> None:
+    early = await receipt_about(GOOD, True)
+    async with Desk() as ward, engine(tmp_path / "a", ward=ward.url, receipts=False) as it:
+        assert await it.post(early) == 202
+        await until(lambda: it.states() == ["quarantined"])
+        plans = plans_of(sound_site(tmp_path / "a", {}), full_registry())
+        (waits,) = it.details()
+        person = decide.Person("test", SystemClock().micros(), "again")
+        await asyncio.to_thread(decide.replay, it.runner.store, plans, waits.row.id, person)
+        assert it.states() == ["quarantined"]
+        assert await it.post(GOOD) == 202
+        await until(lambda: it.states() == ["quarantined", "delivered"])
+        assert decide.preview(it.runner.store, plans, waits.row.id)[1].state == "accepted"
+        await asyncio.to_thread(decide.replay, it.runner.store, plans, waits.row.id, person)
+        assert [row.state for row in it.to("ward")] == [State.CONFIRMED]
