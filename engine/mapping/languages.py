@@ -19,7 +19,7 @@ from engine.mapping.groups import Group, Scope, grouped
 from engine.mapping.marks import Mark
 from engine.mapping.runtime import Run
 from engine.mapping.sources import Sources
-from engine.mapping.trees import NOTHING, every, first, tree_of
+from engine.mapping.trees import NONE, NOTHING, ROOT, Way, every, first, tree_of
 from engine.mapping.xmlaccounts import Ignored, XmlAccounts
 from engine.mapping.xmlrun import Read, XmlRun
 from engine.mapping.xpaths import Chain, Named, Prefixes, located
@@ -120,6 +120,10 @@ class XmlLanguage:
             "Q": lambda prefix, local: f"{{{bound[prefix]}}}{local}",
             "X": lambda text: etree.XPath(text, namespaces=bound),
             "NOWHERE": NOTHING,
+            "NONE": NONE,
+            "NO": [],
+            "ROOT": ROOT,
+            "Way": Way,
         }
 
     def run(self, document: Document, context: Context, zone: ZoneInfo, strict: dict[str, str]) -> Run:

@@ -24,7 +24,7 @@ class XmlAccounts:
 
     def unread(self, document: Tree, root: Node, reads: list[Read]) -> list[Issue]:
         """An issue for each text and attribute with content that nobody read, in the order of the message."""
-        done = set(reads)
+        done: set[Read] = set(reads)
         passed: set[Node] = set()
         for steps, attribute in self.ignored:
             for node in every(root, steps):
@@ -39,7 +39,7 @@ class XmlAccounts:
             node = waiting.pop()
             if node in passed:
                 continue
-            if node.text and (node, "") not in done:
+            if node.text and node not in done:
                 found.append(_unread(document, node, ""))
             for name, value in node.attributes.items():
                 if (

@@ -12,11 +12,11 @@ from lxml import etree
 
 from engine.mapping.markup import prose
 from engine.mapping.runtime import Run
-from engine.mapping.trees import NOTHING, Node, all_of
+from engine.mapping.trees import NOTHING, ROOT, Node, Ways, all_of
 from engine.standards import Tree
 
-Read = tuple[Node, str]
-"""A node and the name of its attribute, "" for its text."""
+Read = Node | tuple[Node, str]
+"""A node, for its text; or a node and the name of its attribute."""
 
 
 @dataclass(slots=True)
@@ -27,8 +27,10 @@ class XmlRun(Run):
     reads: list[Read] = field(default_factory=list)
     read: Callable[[Read], None] = field(init=False)
     nodes: dict[Any, Node] = field(default_factory=dict)
+    ways: Ways = field(init=False)
 
     def __post_init__(self) -> None:
+        self.ways = Ways({ROOT: [self.root]})
         self.read = self.reads.append
 
     def place(self, segment: Any, path: str, raw: str = "") -> str:
@@ -59,7 +61,7 @@ class XmlRun(Run):
         if counted:
             for one in all_of(at):
                 if one.text:
-                    self.read((one, ""))
+                    self.read(one)
         return prose(at.element)
 
     def holds(self, path: etree.XPath, at: Node) -> bool:
@@ -95,7 +97,7 @@ class XmlRun(Run):
             name = str(found.attrname or "") if parent is not None else ""
             text = str(found).strip()
         if counted and text and node:
-            self.read((node, name))
+            self.read((node, name) if name else node)
         return text
 
 

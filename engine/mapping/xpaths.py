@@ -32,6 +32,11 @@ class Named:
     test: Chain | None = None
     equals: str | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a name alone."""
+        return not self.position and self.test is None
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:

@@ -15,6 +15,7 @@ from engine.mapping.raws import Raw
 from engine.mapping.shapes import Seen, Value
 from engine.mapping.writer import Block
 from engine.mapping.xpaths import Chain, Located, Named, Unclear, located
+from engine.mapping.xsteps import XmlSteps
 from engine.yamlfile import YamlMap, YamlScalar
 
 NODE: Literal["node"] = "node"
@@ -24,7 +25,7 @@ class XmlReads:
     """Emits reads of XPaths."""
 
     def __init__(self, module: Module) -> None:
-        self.module = module
+        self.module, self.steps = module, XmlSteps(module)
 
     def located(self, expression: XPath, frame: Frame) -> Located | None:
         """What the expression means here; a finding where it means nothing."""
@@ -58,21 +59,26 @@ class XmlReads:
     def chain_text(self, chain: Chain, frame: Frame, block: Block, into: str) -> Value:
         """Text of one chain, in a new variable or in the one of the chain before it."""
         counted = self.module.counting
-        start, steps = self.start(chain, frame, block)
-        key = f"{start} {steps} @{chain.attribute} {'read' if counted else ''}"
+        key = (
+            f"{self.steps.first(chain.steps, self.start(chain, frame))} @{chain.attribute} {'read' if counted else ''}"
+        )
         known = block.value_of(key) or block.value_of(f"{key}read")
-        node, path = self.node(start, steps, frame, block)
+        node, path = self.node(chain, frame, block)
         place = self.place(node, path, chain.attribute)
         self.see(node, place, frame)
         if known is not None and not into:
             return Value(known, "text")
         variable = into or self.module.name("v")
-        code = f"{node}.attributes.get({self.attribute(chain)}, '')" if chain.attribute else f"{node}.text"
-        block.line(f"{variable} = {code}")
         if chain.attribute:
-            block.line(f"if {variable}: {variable} = {variable}.strip()")
-        if counted:
-            block.line(f"if {variable}: r.read(({node}, {chain.attribute!r}))")
+            block.line(f"{variable} = {node}.attributes.get({self.attribute(chain)}, '')")
+            then = block.inside(f"if {variable}:")
+            then.line(f"{variable} = {variable}.strip()")
+            if counted:
+                then.line(self.noted(node, chain))
+        else:
+            block.line(f"{variable} = {node}.text")
+            if counted:
+                block.line(f"if {variable}: {self.noted(node, chain)}")
         if not into:
             block.known[key] = variable
         return Value(variable, "text")
@@ -81,16 +87,15 @@ class XmlReads:
         variable = self.module.name("l")
         block.line(f"{variable} = []")
         for chain in what.chains:
-            start, steps = self.start(chain, frame, block)
             one, text = self.module.name("s"), self.module.name("v")
-            nodes = f"every({start}, {steps})" if steps else f"({start},) if {start} else ()"
+            nodes = self.steps.all(chain.steps, self.start(chain, frame))
             inside = block.inside(f"for {one} in {nodes}:")
             code = f"{one}.attributes.get({self.attribute(chain)}, '').strip()" if chain.attribute else f"{one}.text"
             inside.line(f"{text} = {code}")
             then = inside.inside(f"if {text}:")
             then.line(f"{variable}.append({text})")
             if self.module.counting:
-                then.line(f"r.read(({one}, {chain.attribute!r}))")
+                then.line(self.noted(one, chain))
             self.see(one, self.place(one, "''", chain.attribute), frame)
         return Value(variable, "text", many=True)
 
@@ -111,8 +116,7 @@ class XmlReads:
         else:
             for number, chain in enumerate(what.chains):
                 at = block.inside(f"if not {variable}:") if number else block
-                start, steps = self.start(chain, frame, at)
-                at.line(f"{variable} = first({start}, {steps})" if steps else f"{variable} = {start}")
+                at.line(f"{variable} = {self.steps.first(chain.steps, self.start(chain, frame))}")
         return Raw(variable, NODE, variable, self.path_here(what, frame), False, None)
 
     def held(self, expression: XPath, frame: Frame, block: Block) -> str:
@@ -124,13 +128,12 @@ class XmlReads:
             return f"r.holds({self.expression(what)}, {self.context(frame)})"
         tests = []
         for chain in what.chains:
-            start, steps = self.start(chain, frame, block)
-            node, path = self.node(start, steps, frame, block)
+            node, path = self.node(chain, frame, block)
             self.see(node, self.place(node, path, chain.attribute), frame, decides=True)
-            code = f"{node}.attributes.get({self.attribute(chain)})" if chain.attribute else f"{node}.filled"
-            tests.append(code)
+            code = f"{node}.attributes.get({self.attribute(chain)})"
+            tests.append(code if chain.attribute else f"{node}.text or {node}.attributes or {node}.children")
             if frame.in_template() and chain.attribute:
-                block.line(f"if {code}: r.read(({node}, {chain.attribute!r}))")
+                block.line(f"if {code}: {self.noted(node, chain)}")
         return f"({' or '.join(tests)})"
 
     def loop(self, expression: XPath, frame: Frame, block: Block) -> tuple[Block, Frame] | None:
@@ -155,8 +158,7 @@ class XmlReads:
     def over(self, steps: tuple[Named, ...], done: int, base: str, block: Block, frame: Frame) -> tuple[Block, Frame]:
         start = frame.item() if done or base else None
         at = start.var if start is not None else self.context(frame) if base else "r.root"
-        nodes = f"every({at}, {self.steps(steps[done:])})" if steps[done:] else f"({at},)"
-        return self.inner(nodes, f"{base or 'xp'} {_written(steps)}", frame, block)
+        return self.inner(self.steps.all(steps[done:], at), f"{base or 'xp'} {_written(steps)}", frame, block)
 
     def inner(self, nodes: str, loop: str, frame: Frame, block: Block) -> tuple[Block, Frame]:
         variable = self.module.name("s")
@@ -188,11 +190,7 @@ class XmlReads:
     def listed(self, what: Located, frame: Frame, block: Block) -> str:
         if what.general:
             return f"r.located({self.expression(what)}, {self.context(frame)})"
-        lists = []
-        for chain in what.chains:
-            start, steps = self.start(chain, frame, block)
-            lists.append(f"every({start}, {steps})" if steps else f"[{start}]")
-        return " + ".join(lists)
+        return " + ".join(self.steps.all(chain.steps, self.start(chain, frame)) for chain in what.chains)
 
     def general_text(self, what: Located, frame: Frame, block: Block, many: bool) -> Value:
         variable = self.module.name("l" if many else "v")
@@ -204,21 +202,26 @@ class XmlReads:
             self.module.seen.append(Seen(item.segment, item.path, not self.module.counting))
         return Value(variable, "text", many=many)
 
-    def start(self, chain: Chain, frame: Frame, block: Block) -> tuple[str, str]:
-        """Python of the node a chain begins at, and of its steps ("" for none)."""
-        return ("r.root" if chain.rooted else self.context(frame)), (self.steps(chain.steps) if chain.steps else "")
+    def start(self, chain: Chain, frame: Frame) -> str:
+        """Python of the node a chain begins at."""
+        return "r.root" if chain.rooted else self.context(frame)
 
-    def node(self, start: str, steps: str, frame: Frame, block: Block) -> tuple[str, str]:
+    def node(self, chain: Chain, frame: Frame, block: Block) -> tuple[str, str]:
         """The variable that holds the first node, found where it was not found before; and its path, as code."""
-        if not steps:
+        code = self.steps.first(chain.steps, self.start(chain, frame))
+        if not chain.steps:
             item = frame.item()
-            return start, item.path if item is not None and start == item.var else "''"
-        key = f"{start} {steps}"
-        variable = block.value_of(key)
+            return code, item.path if item is not None and code == item.var else "''"
+        variable = block.value_of(code)
         if variable is None:
-            variable = block.known[key] = self.module.name("s")
-            block.line(f"{variable} = first({start}, {steps})")
+            variable = block.known[code] = self.module.name("s")
+            block.line(f"{variable} = {code}")
         return variable, "''"
+
+    @staticmethod
+    def noted(node: str, chain: Chain) -> str:
+        """Python that notes a text or an attribute as read."""
+        return f"r.read(({node}, {chain.attribute!r}))" if chain.attribute else f"r.read({node})"
 
     def context(self, frame: Frame) -> str:
         """What a relative path begins at: the node of the loop or template around, else the message's root."""
@@ -230,24 +233,6 @@ class XmlReads:
         """The name of the loop around, for a path that begins in it; "" at the message's root."""
         item = frame.item()
         return "" if item is None else f"{item.loop or 'xp .'} /"
-
-    def steps(self, steps: tuple[Named, ...]) -> str:
-        """The constant of steps; names are bound when the message's namespaces are known."""
-        return self.module.constant("(" + "".join(f"{self.step(one)}, " for one in steps) + ")")
-
-    def step(self, step: Named) -> str:
-        name = f"Q({step.prefix!r}, {step.local!r})"
-        if step.position:
-            return f"({name}, {step.position})"
-        if step.test is None:
-            return name
-        inner = f"first(n, ({''.join(f'{self.step(one)}, ' for one in step.test.steps)}))" if step.test.steps else "n"
-        if step.test.attribute:
-            code = f"{inner}.attributes.get({step.test.attribute!r}, '').strip()"
-        else:
-            code = f"{inner}.{'filled' if step.equals is None else 'text'}"
-        test = code if step.equals is None else f"{code} == {step.equals!r}"
-        return f"({name}, lambda n: {test})"
 
     def expression(self, what: Located) -> str:
         return self.module.constant(f"X({what.general!r})")
