@@ -19,9 +19,10 @@ from engine.mapping.groups import Group, Scope, grouped
 from engine.mapping.marks import Mark
 from engine.mapping.runtime import Run
 from engine.mapping.sources import Sources
-from engine.mapping.trees import NONE, NOTHING, ROOT, Way, every, first, tree_of
+from engine.mapping.trees import NONE, NOTHING, ROOT, Way, every, first, whole
 from engine.mapping.xmlaccounts import Ignored, XmlAccounts
-from engine.mapping.xmlrun import Read, XmlRun
+from engine.mapping.xmlrun import XmlRun, evaluated
+from engine.mapping.xnodes import CALLS
 from engine.mapping.xpaths import Chain, Named, Prefixes, located
 from engine.message import Envelope, Issue, Party
 from engine.standards import Document, Standard, Times, Tree
@@ -115,10 +116,11 @@ class XmlLanguage:
     def scope(self, key: Hashable) -> dict[str, object]:
         bound = self.prefixes.bound(str(key))
         return {
+            **CALLS,
             "first": first,
             "every": every,
             "Q": lambda prefix, local: f"{{{bound[prefix]}}}{local}",
-            "X": lambda text: etree.XPath(text, namespaces=bound),
+            "X": lambda text: evaluated(etree.XPath(text, namespaces=bound)),
             "NOWHERE": NOTHING,
             "NONE": NONE,
             "NO": [],
@@ -137,40 +139,48 @@ class XmlLanguage:
             tables=bool(context.tables),
             sender=object() if context.tables else (context.namespace, "", context.time_zone),
             namespace=context.namespace or _UNKNOWN,
-            root=tree_of(cast("Tree", document).message),
+            whole=whole(cast("Tree", document).message),
         )
 
     def read(self, run: Run) -> object:
-        return (run.root, run.reads) if isinstance(run, XmlRun) else None
+        return (run.whole, run.reads) if isinstance(run, XmlRun) else None
 
     def unread(self, document: Document, mapped: Mapped) -> list[Issue]:
         if not isinstance(mapped.read, tuple):
             return []
-        root, reads = mapped.read
+        nodes, reads = mapped.read
         key = str(self.key(document))
         accounts = self.accounts.get(key)
         if accounts is None:
             accounts = self.accounts[key] = self._accounts(key)
-        return accounts.unread(cast("Tree", document), root, cast("list[Read]", reads))
+        return accounts.unread(cast("Tree", document), nodes, reads)
 
     def _accounts(self, variant: str) -> XmlAccounts:
         bound = self.prefixes.bound(variant)
-        ignored: dict[Ignored, str] = {}
+        ways: dict[tuple[str, ...], Way] = {(): ROOT}
+        ignored: list[Ignored] = []
         everywhere = set()
-        for text, reason in self.ignore.items():
+        for text in self.ignore:
             if text.startswith("@"):
                 everywhere.add(text[1:])
             else:
                 for chain in located(text, self.prefixes).chains:
-                    ignored[_steps(chain, bound), chain.attribute] = reason
+                    ignored.append((_way(_steps(chain, bound), ways), chain.attribute))
         return XmlAccounts(ignored, frozenset(everywhere))
+
+
+def _way(steps: tuple[str, ...], ways: dict[tuple[str, ...], Way]) -> Way:
+    """The path with these steps, made once."""
+    if steps not in ways:
+        ways[steps] = Way(_way(steps[:-1], ways), steps[-1])
+    return ways[steps]
 
 
 def xml_run(document: Document) -> XmlRun:
     """A run that maps nothing: for a condition, which only asks."""
     envelope = Envelope("", "", "", "", Party(""), Party(""))
-    root = tree_of(cast("Tree", document).message)
-    return XmlRun(document, Context(envelope, 0), Scope({}, {}), ZoneInfo("UTC"), {}, {}, root=root)
+    nodes = whole(cast("Tree", document).message)
+    return XmlRun(document, Context(envelope, 0), Scope({}, {}), ZoneInfo("UTC"), {}, {}, whole=nodes)
 
 
 def _steps(chain: Chain, bound: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ that generated code steps on without asking. What lies at the end of a path from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -19,10 +19,11 @@ Step = str | tuple[str, int | Test]
 class Node:
     """One element. `text` is its own, with what stands between its children, blanks around it gone.
 
-    `position`: its number among its siblings of that name, from 1. `order`: its number in the message.
+    `position`: its number among its siblings of that name, from 1. `order`: its number in the message;
+    `last`: the one of the last node in it.
     """
 
-    __slots__ = ("attributes", "children", "element", "name", "order", "position", "text")
+    __slots__ = ("attributes", "children", "element", "last", "name", "order", "position", "text")
 
     element: etree._Element | None
     name: str
@@ -31,6 +32,7 @@ class Node:
     text: str
     position: int
     order: int
+    last: int
 
     @property
     def filled(self) -> bool:
@@ -48,7 +50,7 @@ class _Nothing(Node):
 def _nothing() -> Node:
     node = _Nothing()
     node.element, node.name, node.children, node.attributes, node.text = None, "", {}, {}, ""
-    node.position, node.order = 0, -1
+    node.position, node.order, node.last = 0, -1, -1
     return node
 
 
@@ -59,28 +61,49 @@ _EMPTY: dict[str, str] = {}
 _BARREN: dict[str, list[Node]] = {}
 
 
-def tree_of(element: etree._Element) -> Node:
-    """The element with all below it."""
-    return nodes_of(element)[0]
+class Whole:
+    """A message as nodes in its order: `nodes[0]` is its root, `parents` has the one around each."""
+
+    __slots__ = ("_named", "nodes", "parents")
+
+    def __init__(self, nodes: list[Node], parents: list[Node]) -> None:
+        self.nodes, self.parents = nodes, parents
+        self._named: dict[str, list[Node]] | None = None
+
+    @property
+    def named(self) -> dict[str, list[Node]]:
+        """The nodes of each name."""
+        if self._named is None:
+            self._named = {}
+            for node in self.nodes:
+                self._named.setdefault(node.name, []).append(node)
+        return self._named
+
+    def within(self, node: Node) -> list[Node]:
+        """The node and all below it."""
+        return self.nodes[node.order : node.last + 1]
 
 
-def nodes_of(element: etree._Element) -> list[Node]:
-    """The element and all below it, in the order of the message.
+def whole(element: etree._Element) -> Whole:
+    """The element with all below it.
 
     Why flat, with the number of children still to come of each element around: one iterator in C costs a third of a
-    call and an iterator for each element.
+    call and an iterator for each element. Why parents apart: nodes that know each other would wait for the collector.
     """
     nodes: list[Node] = []
+    parents: list[Node] = []
     mixed: list[Node] = []
     around: list[tuple[Node, dict[str, list[Node]], int]] = []
     among: dict[str, list[Node]] = {}
     parent, left = NOTHING, -1
-    for one in element.iter():
+    for order, one in enumerate(element.iter()):
         node = Node()
         node.element = one
-        node.name = name = str(one.tag)
-        node.order = len(nodes)
+        name: str = one.tag  # type: ignore[assignment]
+        node.name = name
+        node.order = node.last = order
         nodes.append(node)
+        parents.append(parent)
         text = one.text
         node.text = text.strip() if text else ""
         attributes = one.items()
@@ -93,7 +116,7 @@ def nodes_of(element: etree._Element) -> list[Node]:
             same.append(node)
             node.position = len(same)
         tail = one.tail
-        if tail and not tail.isspace() and parent:
+        if tail and not tail.isspace() and order:
             mixed.append(parent)
         left -= 1
         count = len(one)
@@ -104,10 +127,11 @@ def nodes_of(element: etree._Element) -> list[Node]:
         else:
             node.children = _BARREN
             while not left:
+                parent.last = order
                 parent, among, left = around.pop()
     for node in mixed:
         node.text = _text(node.element)
-    return nodes
+    return Whole(nodes, parents)
 
 
 def _text(element: etree._Element | None) -> str:
@@ -178,13 +202,3 @@ def _taken(node: Node, step: Step) -> Sequence[Node]:
     if pick < 0:
         return found[-1:]
     return found[pick - 1 : pick]
-
-
-def all_of(node: Node) -> Iterator[Node]:
-    """The node and all below it, in no order."""
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        for same in one.children.values():
-            waiting += same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
@@ -12,24 +12,41 @@ from lxml import etree
 
 from engine.mapping.markup import prose
 from engine.mapping.runtime import Run
-from engine.mapping.trees import NOTHING, ROOT, Node, Ways, all_of
+from engine.mapping.trees import NOTHING, ROOT, Node, Ways, Whole
 from engine.standards import Tree
 
 Read = Node | tuple[Node, str]
 """A node, for its text; or a node and the name of its attribute."""
 
 
+class Said(str):
+    """A text that an expression picked out of a node."""
+
+    node: Node = NOTHING
+
+
+Found = Read | str
+"""What an expression gives; a truth value or a number as a text."""
+Asked = Callable[["XmlRun", Node], Sequence[Found]]
+"""An expression, as a function of a run and the node that it begins at."""
+
+
+_NOTHING = Whole([NOTHING], [NOTHING])
+
+
 @dataclass(slots=True)
 class XmlRun(Run):
     """State of one run. `reads`: what rules have read so far, in order, with repetitions."""
 
-    root: Node = NOTHING
+    whole: Whole = _NOTHING
+    root: Node = field(init=False)
     reads: list[Read] = field(default_factory=list)
     read: Callable[[Read], None] = field(init=False)
     nodes: dict[Any, Node] = field(default_factory=dict)
     ways: Ways = field(init=False)
 
     def __post_init__(self) -> None:
+        self.root = self.whole.nodes[0]
         self.ways = Ways({ROOT: [self.root]})
         self.read = self.reads.append
 
@@ -38,67 +55,86 @@ class XmlRun(Run):
         element = segment.element
         return cast("Tree", self.document).place(element) + path if element is not None else ""
 
-    def located(self, path: etree.XPath, at: Node) -> list[Node]:
+    def located(self, path: Asked, at: Node) -> list[Node]:
         """The elements that an expression gives."""
-        return [self.node(one) for one in self._evaluated(path, at) if isinstance(one, etree._Element)]
+        return [one for one in path(self, at) if isinstance(one, Node)] if at else []
 
-    def located_first(self, path: etree.XPath, at: Node) -> Node:
+    def located_first(self, path: Asked, at: Node) -> Node:
         return next(iter(self.located(path, at)), NOTHING)
 
-    def texts(self, path: etree.XPath, at: Node, counted: bool) -> list[str]:
+    def texts(self, path: Asked, at: Node, counted: bool) -> list[str]:
         """The texts of what an expression gives, without the empty ones."""
-        found = [(self._text(one, counted)) for one in self._evaluated(path, at)]
+        found = [self._text(one, counted) for one in path(self, at)] if at else []
         return [text for text in found if text]
 
-    def text(self, path: etree.XPath, at: Node, counted: bool) -> str:
+    def text(self, path: Asked, at: Node, counted: bool) -> str:
         """The text of the first that an expression gives."""
-        return self._text(next(iter(self._evaluated(path, at)), ""), counted)
+        found = path(self, at) if at else ()
+        return self._text(found[0], counted) if found else ""
 
     def markup(self, at: Node, counted: bool) -> str:
         """The text of an element with all that stands in it, which then counts as read; attributes do not."""
         if at.element is None:
             return ""
         if counted:
-            for one in all_of(at):
+            for one in self.whole.within(at):
                 if one.text:
                     self.read(one)
         return prose(at.element)
 
-    def holds(self, path: etree.XPath, at: Node) -> bool:
+    def holds(self, path: Asked, at: Node) -> bool:
         """Whether an expression gives anything with content."""
-        found = self._evaluated(path, at)
-        return any(self.node(one).filled if isinstance(one, etree._Element) else str(one).strip() for one in found)
+        for one in path(self, at) if at else ():
+            if one.filled if isinstance(one, Node) else one[0].attributes[one[1]] if isinstance(one, tuple) else one:
+                return True
+        return False
 
     def node(self, element: etree._Element) -> Node:
         """The node of an element."""
         if not self.nodes:
-            self.nodes = {one.element: one for one in all_of(self.root)}
+            self.nodes = {one.element: one for one in self.whole.nodes}
         return self.nodes.get(element, NOTHING)
 
-    def _evaluated(self, path: etree.XPath, at: Node) -> list[Any]:
-        if at.element is None or self.root.element is None:
+    def _text(self, found: Found, counted: bool) -> str:
+        if isinstance(found, str):
+            if counted and isinstance(found, Said) and found.node and found.strip():
+                self.read(found.node)
+            return found.strip()
+        text = found.text if isinstance(found, Node) else found[0].attributes[found[1]].strip()
+        if counted and text:
+            self.read(found)
+        return text
+
+
+def evaluated(path: etree.XPath) -> Asked:
+    """An expression that lxml evaluates."""
+
+    def asked(run: XmlRun, at: Node) -> Sequence[Found]:
+        if at.element is None or run.root.element is None:
             return []
-        found = path(at.element, root=self.root.element)
+        found: Any = path(at.element, root=run.root.element)
         if isinstance(found, bool):
             return ["true"] if found else []
         if isinstance(found, float):
             return [_number(found)] if isfinite(found) else []
-        return found if isinstance(found, list) else [found]
+        return [_found(run, one) for one in found] if isinstance(found, list) else [str(found)]
 
-    def _text(self, found: Any, counted: bool) -> str:
-        if isinstance(found, etree._Element):
-            node, name = self.node(found), ""
-            text = node.text
-        else:
-            parent = found.getparent() if hasattr(found, "getparent") else None
-            if parent is not None and getattr(found, "is_tail", False):
-                parent = parent.getparent()
-            node = self.node(parent) if parent is not None else NOTHING
-            name = str(found.attrname or "") if parent is not None else ""
-            text = str(found).strip()
-        if counted and text and node:
-            self.read((node, name) if name else node)
-        return text
+    return asked
+
+
+def _found(run: XmlRun, one: Any) -> Found:
+    if isinstance(one, etree._Element):
+        return run.node(one)
+    parent = one.getparent() if hasattr(one, "getparent") else None
+    if parent is not None and getattr(one, "is_tail", False):
+        parent = parent.getparent()
+    node = run.node(parent) if parent is not None else NOTHING
+    name = str(one.attrname or "") if parent is not None else ""
+    if name in node.attributes:
+        return node, name
+    said = Said(one)
+    said.node = node
+    return said
 
 
 def _number(found: float) -> str:

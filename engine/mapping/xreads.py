@@ -14,6 +14,7 @@ from engine.mapping.module import Module
 from engine.mapping.raws import Raw
 from engine.mapping.shapes import Seen, Value
 from engine.mapping.writer import Block
+from engine.mapping.xlanguage import compiled
 from engine.mapping.xpaths import Chain, Located, Named, Unclear, located
 from engine.mapping.xsteps import XmlSteps
 from engine.yamlfile import YamlMap, YamlScalar
@@ -235,7 +236,8 @@ class XmlReads:
         return "" if item is None else f"{item.loop or 'xp .'} /"
 
     def expression(self, what: Located) -> str:
-        return self.module.constant(f"X({what.general!r})")
+        source = compiled(what.general, self.module.constant)
+        return self.module.constant(source or f"X({what.general!r})")
 
     @staticmethod
     def attribute(chain: Chain) -> str:
