@@ -32,7 +32,7 @@ from engine.standards.fhir.r4 import R4
 from engine.standards.fhir.shared import share
 from engine.standards.hl7v2 import paths
 
-VERSION = "5"
+VERSION = "6"
 """Part of every mapping's revision: a change of what the compiler makes is a change of it."""
 
 _STRICT = {"invalid_values": "error", "unknown_codes": "warning", "contradictions": "error"}

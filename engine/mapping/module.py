@@ -73,6 +73,7 @@ class Module:
     document: str = "r.document"
     walks: Walks = field(default_factory=Walks)
     walking: bool = False
+    beyond: bool = False
     terms: TermEmitter = field(init=False)
     nodes: NodeEmitter = field(init=False)
     templates: TemplateEmitter = field(init=False)

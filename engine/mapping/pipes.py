@@ -109,6 +109,7 @@ class Pipes:
         raw = self.terms.raw(pipe.source, frame, block, many)
         if raw is None:
             return None
+        self.module.beyond = True
         variable, counted = self.module.name("v"), self.module.counting
         if raw.many:
             block.line(f"{variable} = [t for n in {raw.code} if (t := r.markup(n, {counted}))]")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from engine.expression import As, Literal, Variable
 from engine.mapping.frames import Frame, Level
+from engine.mapping.keeping import Keeping
 from engine.mapping.module import Module
 from engine.mapping.parameters import parameters as parameters_of
 from engine.mapping.raws import Raw
@@ -40,6 +41,7 @@ class Templates:
         self.module, self.reads, self.terms = module, reads, terms
         self.made: dict[tuple[object, ...], Made | None] = {}
         self.open: list[str] = []
+        self.beyond: dict[tuple[object, ...], bool] = {}
         self.owners: frozenset[Field] | None = None
 
     def fault(self, column: int, text: str, suggestion: str = "") -> None:
@@ -140,11 +142,14 @@ class Templates:
             self.made[key] = None
             module = self.module
             before = (module.leaf, module.label, module.seen, module.counting, module.loose)
-            module.seen, module.counting = [], True
+            beyond = module.beyond
+            module.seen, module.counting, module.beyond = [], True, False
             self.open.append(expression.type)
             self.made[key] = self.write(expression, defined, defined.node, level, bindings, identity, owner)
             self.open.pop()
             module.leaf, module.label, module.seen, module.counting, module.loose = before
+            self.beyond[key], module.beyond = module.beyond, beyond
+        self.module.beyond |= self.beyond.get(key, True)
         return self.made[key]
 
     def write(
@@ -167,8 +172,9 @@ class Templates:
         if chosen is None:
             return None
         whole = node.get("$target")
-        kept = (whole.text in KEPT if isinstance(whole, YamlScalar) else owner) and level != "node"
-        keep = self.remembered(name, parameters, body) if kept else ""
+        kept = whole.text in KEPT if isinstance(whole, YamlScalar) else owner
+        keep = self.remembered(name, parameters, body) if kept and level != "node" else ""
+        keeping = Keeping(self.module, name, parameters, body) if kept and level == "node" else None
         head = self.module.begun(body)
         frame = Frame("text", defined.file, "t", body.here(), level=level, segment="s", path="w", template=set())
         for parameter, text in bindings:
@@ -191,6 +197,8 @@ class Templates:
             value = replace(value, code="o", test="")
         if keep:
             body.line(f"{keep} = {value.code}")
+        if keeping is not None and not self.module.trace:
+            keeping.end(value.code, body)
         body.line(f"return {value.code}")
         self.module.ended(head)
         self.module.functions.add(function)

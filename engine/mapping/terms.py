@@ -144,6 +144,7 @@ class Terms(Deciding):
             return None
         if name == "namespace":
             return self.namespace(expression, frame, block)
+        self.module.beyond |= name in ("received", "position")
         if name == "received":
             return Value("r.received()", "instant", total=True)
         if name == "position":

@@ -40,6 +40,10 @@ class Node:
         return bool(self.text or self.attributes or self.children)
 
 
+Read = Node | tuple[Node, str]
+"""A node, for its text; or a node and the name of its attribute."""
+
+
 class _Nothing(Node):
     """The node that is not there."""
 

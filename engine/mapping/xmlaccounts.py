@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.mapping.trees import ROOT, Node, Way, Ways, Whole
-from engine.mapping.xmlrun import Read
+from engine.mapping.trees import ROOT, Node, Read, Way, Ways, Whole
 from engine.message import Issue, Severity
 from engine.standards import Tree
 

@@ -12,11 +12,11 @@ from lxml import etree
 
 from engine.mapping.markup import prose
 from engine.mapping.runtime import Run
-from engine.mapping.trees import NOTHING, ROOT, Node, Ways, Whole
+from engine.mapping.trees import NOTHING, ROOT, Node, Read, Ways, Whole
+from engine.mapping.values import Kept
+from engine.mapping.xkept import Known, content, known, light
 from engine.standards import Tree
-
-Read = Node | tuple[Node, str]
-"""A node, for its text; or a node and the name of its attribute."""
+from engine.standards.fhir.shared import share
 
 
 class Said(str):
@@ -88,6 +88,24 @@ class XmlRun(Run):
             if one.filled if isinstance(one, Node) else one[0].attributes[one[1]] if isinstance(one, tuple) else one:
                 return True
         return False
+
+    def content(self, node: Node, more: object) -> object:
+        """What a template's result is kept by."""
+        return content(self.whole, node, more)
+
+    def keep(self, kept: Kept, key: object, node: Node, value: Any, since: int) -> None:
+        """Keep what was made of a node, with what was read of it since."""
+        found = known(node, value, self.reads[since:])
+        if key is not None and found is not None and light(self.whole, node):
+            share(value)
+            kept[key] = found
+
+    def again(self, node: Node, found: Known) -> Any:
+        """What was kept, and its reads noted."""
+        nodes, at = self.whole.nodes, node.order
+        self.reads.extend([nodes[at + place] for place in found.texts])
+        self.reads.extend([(nodes[at + place], name) for place, name in found.attributes])
+        return found.value
 
     def node(self, element: etree._Element) -> Node:
         """The node of an element."""

@@ -20,6 +20,8 @@ from engine.mapping.xsteps import XmlSteps
 from engine.yamlfile import YamlMap, YamlScalar
 
 NODE: Literal["node"] = "node"
+_BEYOND = ("r.ways", "above(", "preceding(", "said(")
+"""In the Python of an expression that reads more than texts and attributes inside the node it begins at."""
 
 
 class XmlReads:
@@ -34,7 +36,9 @@ class XmlReads:
             self.module.fault("M502", expression.column, "xp(...) is for XML standards", "write a path such as PID-3")
             return None
         try:
-            return located(expression.text, self.module.sources.prefixes, frame.in_template())
+            found = located(expression.text, self.module.sources.prefixes, frame.in_template())
+            self.module.beyond |= found.rooted or any(chain.rooted for chain in found.chains)
+            return found
         except Unclear as error:
             hint = self.module.findings.near(error.name, error.names) if error.name else ""
             hint = hint or ("known: " + ", ".join(sorted(error.names)) if error.names else "")
@@ -237,6 +241,7 @@ class XmlReads:
 
     def expression(self, what: Located) -> str:
         source = compiled(what.general, self.module.constant)
+        self.module.beyond |= source is None or any(one in source for one in _BEYOND)
         return self.module.constant(source or f"X({what.general!r})")
 
     @staticmethod
