@@ -62,6 +62,7 @@ NOTHING = _nothing()
 NONE = (NOTHING,)
 """What to take the first of where nothing was found."""
 _EMPTY: dict[str, str] = {}
+_NO: list[Node] = []
 _BARREN: dict[str, list[Node]] = {}
 
 
@@ -78,9 +79,13 @@ class Whole:
     def named(self) -> dict[str, list[Node]]:
         """The nodes of each name."""
         if self._named is None:
-            self._named = {}
+            named: dict[str, list[Node]] = {}
             for node in self.nodes:
-                self._named.setdefault(node.name, []).append(node)
+                if node.name in named:
+                    named[node.name].append(node)
+                else:
+                    named[node.name] = [node]
+            self._named = named
         return self._named
 
     def within(self, node: Node) -> list[Node]:
@@ -161,13 +166,15 @@ class Ways(dict[Way, list[Node]]):
     """The nodes at the end of each path, found when they are first asked for; shared, not to be changed."""
 
     def __missing__(self, way: Way) -> list[Node]:
-        step = way.step
-        if way.before is None:
-            found: list[Node] = []
-        elif type(step) is str:
-            found = [child for one in self[way.before] for child in one.children.get(step, ())]
-        else:
-            found = [child for one in self[way.before] for child in _taken(one, step)]
+        step, before = way.step, way.before
+        found: list[Node] = _NO
+        around = _NO if before is None else self[before]
+        if type(step) is not str:
+            found = [child for one in around for child in _taken(one, step)]
+        elif len(around) == 1:
+            found = around[0].children.get(step, _NO)
+        elif around:
+            found = [child for one in around for child in one.children.get(step, ())]
         self[way] = found
         return found
 

@@ -22,22 +22,22 @@ _TOKEN = re.compile(
 
 
 class Compiled:
-    """One expression on its way to Python of `r`, the run, and `n`, the node that it begins at."""
+    """One expression on its way to Python of `r`, the run, and `node`, the variable of the node that it begins at."""
 
-    def __init__(self, text: str, constant: Constant) -> None:
+    def __init__(self, text: str, constant: Constant, node: str) -> None:
         self.constant = constant
         self.tokens = _tokens(text)
         self.at = 0
-        self.node = "n"
+        self.node = node
         self.count = 0
         self.positions = False
 
-    def source(self) -> str:
-        """Python of the function. Raises: Beyond."""
+    def whole(self) -> Part:
+        """The whole expression. Raises: Beyond."""
         part = self.expression()
         if self.tokens[self.at]:
             raise Beyond(self.tokens[self.at])
-        return f"lambda r, n: {part.result}"
+        return part
 
     # words of the language
 
@@ -274,10 +274,10 @@ _CALLS: dict[str, Callable[[Compiled], Part]] = {
 }
 
 
-def compiled(text: str, constant: Constant) -> str | None:
-    """Python source of an expression as a function of the run and a node; None where it is for lxml."""
+def compiled(text: str, constant: Constant, node: str) -> Part | None:
+    """An expression that begins at a node, as Python; None where it is for lxml."""
     try:
-        return Compiled(text, constant).source()
+        return Compiled(text, constant, node).whole()
     except Beyond:
         return None
 

@@ -59,17 +59,12 @@ class XmlRun(Run):
         """The elements that an expression gives."""
         return [one for one in path(self, at) if isinstance(one, Node)] if at else []
 
-    def located_first(self, path: Asked, at: Node) -> Node:
-        return next(iter(self.located(path, at)), NOTHING)
+    def texts(self, found: Sequence[Found], counted: bool) -> list[str]:
+        """The texts of what an expression gave, without the empty ones."""
+        return [text for one in found if (text := self._text(one, counted))]
 
-    def texts(self, path: Asked, at: Node, counted: bool) -> list[str]:
-        """The texts of what an expression gives, without the empty ones."""
-        found = [self._text(one, counted) for one in path(self, at)] if at else []
-        return [text for text in found if text]
-
-    def text(self, path: Asked, at: Node, counted: bool) -> str:
-        """The text of the first that an expression gives."""
-        found = path(self, at) if at else ()
+    def text(self, found: Sequence[Found], counted: bool) -> str:
+        """The text of the first that an expression gave."""
         return self._text(found[0], counted) if found else ""
 
     def markup(self, at: Node, counted: bool) -> str:

@@ -64,6 +64,13 @@ class Part:
         return self.code
 
     @property
+    def holds(self) -> str:
+        """Python of whether there is anything with content."""
+        if self.kind == "nodes":
+            return f"any([one.text or one.attributes or one.children for one in {self.code}])"
+        return f"any({self.texts})" if self.kind == "attributes" else self.test
+
+    @property
     def result(self) -> str:
         """Python list of what it gives: nodes, attributes as node and name, or a text."""
         match self.kind:

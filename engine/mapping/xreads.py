@@ -15,6 +15,7 @@ from engine.mapping.raws import Raw
 from engine.mapping.shapes import Seen, Value
 from engine.mapping.writer import Block
 from engine.mapping.xlanguage import compiled
+from engine.mapping.xparts import Part
 from engine.mapping.xpaths import Chain, Located, Named, Unclear, located
 from engine.mapping.xsteps import XmlSteps
 from engine.yamlfile import YamlMap, YamlScalar
@@ -117,7 +118,7 @@ class XmlReads:
             block.line(f"{variable} = {self.listed(what, frame, block)}")
             return Raw(variable, NODE, "", "''", True, None)
         if what.general:
-            block.line(f"{variable} = r.located_first({self.expression(what)}, {self.context(frame)})")
+            block.line(f"{variable} = ({self.listed(what, frame, block)} or NONE)[0]")
         else:
             for number, chain in enumerate(what.chains):
                 at = block.inside(f"if not {variable}:") if number else block
@@ -130,7 +131,8 @@ class XmlReads:
         if what is None:
             return "False"
         if what.general:
-            return f"r.holds({self.expression(what)}, {self.context(frame)})"
+            part = self.part(what, frame)
+            return f"({part.holds})" if part else f"r.holds({self.expression(what)}, {self.context(frame)})"
         tests = []
         for chain in what.chains:
             node, path = self.node(chain, frame, block)
@@ -194,6 +196,9 @@ class XmlReads:
 
     def listed(self, what: Located, frame: Frame, block: Block) -> str:
         if what.general:
+            part = self.part(what, frame)
+            if part is not None:
+                return part.code if part.kind == "nodes" else "NO"
             return f"r.located({self.expression(what)}, {self.context(frame)})"
         return " + ".join(self.steps.all(chain.steps, self.start(chain, frame)) for chain in what.chains)
 
@@ -201,7 +206,12 @@ class XmlReads:
         variable = self.module.name("l" if many else "v")
         call = "texts" if many else "text"
         context = self.context(frame)
-        block.line(f"{variable} = r.{call}({self.expression(what)}, {context}, {self.module.counting})")
+        part = self.part(what, frame)
+        if part is not None and part.kind == "text" and not many:
+            block.line(f"{variable} = {part.code}.strip()")
+        else:
+            found = part.result if part else f"{self.expression(what)}(r, {context})"
+            block.line(f"{variable} = r.{call}({found}, {self.module.counting})")
         item = frame.item()
         if item is not None:
             self.module.seen.append(Seen(item.segment, item.path, not self.module.counting))
@@ -240,9 +250,13 @@ class XmlReads:
         return "" if item is None else f"{item.loop or 'xp .'} /"
 
     def expression(self, what: Located) -> str:
-        source = compiled(what.general, self.module.constant)
-        self.module.beyond |= source is None or any(one in source for one in _BEYOND)
-        return self.module.constant(source or f"X({what.general!r})")
+        return self.module.constant(f"X({what.general!r})")
+
+    def part(self, what: Located, frame: Frame) -> Part | None:
+        """An expression as Python, where it can be; what it reads beyond its node is noted."""
+        part = compiled(what.general, self.module.constant, self.context(frame))
+        self.module.beyond |= part is None or any(one in part.result for one in _BEYOND)
+        return part
 
     @staticmethod
     def attribute(chain: Chain) -> str:

@@ -64,8 +64,8 @@ class Run:
 
 def python_of(text: str) -> Any:
     constants: dict[str, str] = {}
-    source = compiled(text, lambda made: constants.setdefault(made, f"K{len(constants)}"))
-    if source is None:
+    part = compiled(text, lambda made: constants.setdefault(made, f"K{len(constants)}"), "n")
+    if part is None:
         return None
     scope: dict[str, Any] = {
         **CALLS, "NO": [], "NONE": NONE, "NOWHERE": NOTHING, "ROOT": ROOT, "Way": Way,
@@ -73,7 +73,7 @@ def python_of(text: str) -> Any:
     }  # fmt: skip
     for made, name in constants.items():
         scope[name] = eval(made, scope)
-    return eval(source, scope)
+    return eval(f"lambda r, n: {part.result}", scope)
 
 
 def plain(found: Any) -> list[object]:
@@ -109,7 +109,7 @@ def test_an_expression_gives_from_every_element_what_lxml_gives(text: str) -> No
 
 @pytest.mark.parametrize("text", UNKNOWN)
 def test_what_python_does_not_know_is_left_to_lxml(text: str) -> None:
-    assert compiled(text, lambda made: "K") is None
+    assert compiled(text, lambda made: "K", "n") is None
 
 
 def test_a_text_is_that_of_the_element_itself_with_what_stands_between_its_children() -> None:
