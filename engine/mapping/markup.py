@@ -6,6 +6,7 @@ The allowed set is small: paragraphs, headings, lists, tables, line breaks and w
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lxml import etree
 
@@ -34,7 +35,7 @@ def prose(element: etree._Element) -> str:
 def _write(element: etree._Element, lines: list[str]) -> None:
     _say(element.text, lines)
     for one in element:
-        name = str(one.tag).rpartition("}")[2].lower()
+        name = _name(one.tag)
         block = name in _BLOCKS
         if block and lines[-1] not in ("", _ITEM):
             lines.append("")
@@ -42,14 +43,24 @@ def _write(element: etree._Element, lines: list[str]) -> None:
             lines[-1] = _ITEM
         elif name in _CELLS and lines[-1].strip():
             lines[-1] += "\t"
-        _write(one, lines)
+        if len(one):
+            _write(one, lines)
+        else:
+            _say(one.text, lines)
         if block and lines[-1]:
             lines.append("")
         _say(one.tail, lines)
 
 
+@lru_cache(maxsize=256)
+def _name(tag: object) -> str:
+    return str(tag).rpartition("}")[2].lower()
+
+
 def _say(text: str | None, lines: list[str]) -> None:
-    said = _BLANKS.sub(" ", text or "")
+    if not text:
+        return
+    said = " " if text.isspace() else _BLANKS.sub(" ", text)
     if said.startswith(" ") and (not lines[-1] or lines[-1][-1].isspace()):
         said = said[1:]
     lines[-1] += said

@@ -5,12 +5,13 @@ Both in one run: `etree.fromstring` with the parser of the reader, and `XMLSchem
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from engine.app import rare_collections
 from engine.channels.build import plans_of
 from engine.channels.judge import judge
 from engine.channels.lint import sound_site
@@ -41,6 +42,13 @@ channels:
     destinations:
       journal: {system: journal, policy: results}
 """
+
+
+@pytest.fixture(autouse=True)
+def as_the_engine_runs() -> Iterator[None]:
+    """The collector of circular garbage looks as rarely as it does in a running engine, for both sides."""
+    with rare_collections():
+        yield
 
 
 def sample(name: str) -> bytes:
