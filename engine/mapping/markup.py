@@ -35,7 +35,7 @@ def prose(element: etree._Element) -> str:
 def _write(element: etree._Element, lines: list[str]) -> None:
     _say(element.text, lines)
     for one in element:
-        name = _name(one.tag)
+        name = _name(str(one.tag))
         block = name in _BLOCKS
         if block and lines[-1] not in ("", _ITEM):
             lines.append("")
@@ -53,8 +53,8 @@ def _write(element: etree._Element, lines: list[str]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _name(tag: object) -> str:
-    return str(tag).rpartition("}")[2].lower()
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2].lower()
 
 
 def _say(text: str | None, lines: list[str]) -> None:

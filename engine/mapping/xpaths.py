@@ -1,7 +1,8 @@
-"""`xp(...)`: XPath 1.0 with the prefixes and aliases of a mapping. Chains become steps, the rest goes to lxml.
+"""`xp(...)`: XPath 1.0 with the prefixes and aliases of a mapping. Chains become steps, the rest Python or lxml's.
 
 A chain is `a:b/c:d`, with `[2]`, `[last()]`, `[path]` or `[path = 'text']` after a step, and `@name` or `.` at its end;
-unions of chains are tried in the order written. Everything else is compiled by lxml once for each set of namespaces.
+unions of chains are tried in the order written. Everything else becomes Python where `xlanguage` knows it, and is
+compiled by lxml, once for each set of namespaces, where not.
 XML Path Language 1.0.
 """
 
