@@ -19,7 +19,7 @@ from engine.mapping.groups import Group, Scope, grouped
 from engine.mapping.marks import Mark
 from engine.mapping.runtime import Run
 from engine.mapping.sources import Sources
-from engine.mapping.trees import NONE, NOTHING, ROOT, Way, every, first, whole
+from engine.mapping.trees import NONE, NOTHING, ROOT, Paths, Way, every, first, whole
 from engine.mapping.xmlaccounts import Ignored, XmlAccounts
 from engine.mapping.xmlrun import XmlRun, evaluated
 from engine.mapping.xnodes import CALLS
@@ -105,6 +105,7 @@ class XmlLanguage:
     def __init__(self, prefixes: Prefixes, ignore: Mapping[str, str]) -> None:
         self.prefixes, self.ignore = prefixes, ignore
         self.accounts: dict[str, XmlAccounts] = {}
+        self.paths: dict[str, Paths] = {}
 
     def takes(self, document: Document) -> bool:
         return hasattr(document, "variant") and hasattr(document, "message")
@@ -125,7 +126,7 @@ class XmlLanguage:
             "NONE": NONE,
             "NO": [],
             "ROOT": ROOT,
-            "Way": Way,
+            "Way": self.paths.setdefault(str(key), Paths()).way,
         }
 
     def run(self, document: Document, context: Context, zone: ZoneInfo, strict: dict[str, str]) -> Run:
@@ -143,21 +144,21 @@ class XmlLanguage:
         )
 
     def read(self, run: Run) -> object:
-        return (run.whole, run.reads) if isinstance(run, XmlRun) else None
+        return (run.whole, run.ways, run.reads) if isinstance(run, XmlRun) else None
 
     def unread(self, document: Document, mapped: Mapped) -> list[Issue]:
         if not isinstance(mapped.read, tuple):
             return []
-        nodes, reads = mapped.read
+        nodes, ways, reads = mapped.read
         key = str(self.key(document))
         accounts = self.accounts.get(key)
         if accounts is None:
             accounts = self.accounts[key] = self._accounts(key)
-        return accounts.unread(cast("Tree", document), nodes, reads)
+        return accounts.unread(cast("Tree", document), nodes, ways, reads)
 
     def _accounts(self, variant: str) -> XmlAccounts:
         bound = self.prefixes.bound(variant)
-        ways: dict[tuple[str, ...], Way] = {(): ROOT}
+        paths = self.paths.setdefault(variant, Paths())
         ignored: list[Ignored] = []
         everywhere = set()
         for text in self.ignore:
@@ -165,15 +166,13 @@ class XmlLanguage:
                 everywhere.add(text[1:])
             else:
                 for chain in located(text, self.prefixes).chains:
-                    ignored.append((_way(_steps(chain, bound), ways), chain.attribute))
+                    ignored.append((_way(_steps(chain, bound), paths), chain.attribute))
         return XmlAccounts(ignored, frozenset(everywhere))
 
 
-def _way(steps: tuple[str, ...], ways: dict[tuple[str, ...], Way]) -> Way:
-    """The path with these steps, made once."""
-    if steps not in ways:
-        ways[steps] = Way(_way(steps[:-1], ways), steps[-1])
-    return ways[steps]
+def _way(steps: tuple[str, ...], paths: Paths) -> Way:
+    """The path with these steps."""
+    return paths.way(_way(steps[:-1], paths), steps[-1]) if steps else ROOT
 
 
 def xml_run(document: Document) -> XmlRun:

@@ -162,6 +162,13 @@ class Way:
 ROOT = Way(None, "")
 
 
+class Paths(dict[tuple[Way, Step], Way]):
+    """Paths from the root, each made once: what is found at the end of one is found for all who ask."""
+
+    def way(self, before: Way, step: Step) -> Way:
+        return self.setdefault((before, step), Way(before, step))
+
+
 class Ways(dict[Way, list[Node]]):
     """The nodes at the end of each path, found when they are first asked for; shared, not to be changed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.mapping.trees import ROOT, Node, Read, Way, Ways, Whole
+from engine.mapping.trees import Node, Read, Way, Ways, Whole
 from engine.message import Issue, Severity
 from engine.standards import Tree
 
@@ -21,7 +21,7 @@ class XmlAccounts:
     def __init__(self, ignored: Iterable[Ignored], everywhere: frozenset[str]) -> None:
         self.ignored, self.everywhere = tuple(ignored), everywhere
 
-    def unread(self, document: Tree, whole: Whole, reads: list[Read]) -> list[Issue]:
+    def unread(self, document: Tree, whole: Whole, ways: Ways, reads: list[Read]) -> list[Issue]:
         """An issue for each text and attribute with content that nobody read, in the order of the message."""
         done: set[Read] = set(reads)
         everywhere = self.everywhere
@@ -33,12 +33,11 @@ class XmlAccounts:
                         found.append((node, name))
         if not found:
             return []
-        ignored = self._ignored(whole)
+        ignored = self._ignored(whole, ways)
         found = [one for one in found if one not in ignored and self._counts(one)]
         return [_unread(document, *one) for one in sorted(map(_placed, found), key=lambda one: one[0].order)]
 
-    def _ignored(self, whole: Whole) -> set[Read]:
-        ways = Ways({ROOT: whole.nodes[:1]})
+    def _ignored(self, whole: Whole, ways: Ways) -> set[Read]:
         ignored: set[Read] = set()
         for way, attribute in self.ignored:
             for node in ways[way]:
