@@ -76,7 +76,7 @@ def replay(store: Store, plans: Mapping[str, Plan], message: str, person: Person
     anew = [dataclasses.replace(new, reference=f"{new.reference}-r{number}") for new in verdict.deliveries]
     result = store.route(detail.row.id, verdict.row, anew, verdict.owes, settles).wait()
     store.audit(audited(person, "replay", detail.row.id)).wait()
-    return Replayed(detail.row.id, verdict.row, result.deliveries)
+    return Replayed(detail.row.id, verdict.row, tuple(id for id in result.deliveries if id))
 
 
 def retry(store: Store, message: str, destinations: Sequence[str], person: Person) -> Replayed:

@@ -272,7 +272,9 @@ async def test_a_replay_makes_no_second_receipt(tmp_path: Path) -> None:
         await until(lambda: bool(gp.posted))
         plans = plans_of(sound_site(tmp_path / "b", {}), full_registry())
         person = decide.Person("test", SystemClock().micros(), "again")
-        await asyncio.to_thread(decide.replay, it.runner.store, plans, it.details()[0].row.id, person)
+        done = await asyncio.to_thread(decide.replay, it.runner.store, plans, it.details()[0].row.id, person)
+        assert done.deliveries
+        assert 0 not in done.deliveries
         await until(lambda: len(ward.posted) == 2)
         await it.rest()
         assert len(gp.posted) == 1
