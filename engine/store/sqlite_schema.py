@@ -3,6 +3,10 @@
 Lists of states are written out: SQLite makes a tree of each `IN` whenever a row is checked (see `among`).
 `MIGRATIONS[n]` makes schema n+1 of schema n; a script that has been released is never changed. Foreign keys are
 declared but not enforced row by row (a tenth of the rate); the tests check them over whole stores.
+
+Why not all tables of decision 6: each tree that a commit touches is a page to write and to sync. So the first verdict
+and the newest attempt stand in the rows they are about, the ordering keys in `delivery` instead of `delivery_key`, and
+names are indexed many at a time (`sqlite_tail`).
 """
 
 from __future__ import annotations
