@@ -11,7 +11,7 @@ import orjson
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
-from engine.app import project_root, rare_collections
+from engine.app import project_root
 from engine.channels.build import plans_of
 from engine.channels.judge import judge
 from engine.channels.lint import sound_site
@@ -80,12 +80,11 @@ def test_bytes_to_validated_bundle_against_hl7apy_and_fhir_resources(name: str, 
     received = Received("01900000-0000-7000-8000-000000000000", raw, 1_768_460_400_000_000, Reception(channel))
     verdict = judge(received, plan)
     assert verdict.deliveries, verdict.row
-    with rare_collections():  # as the engine runs
-        found = alternating(
-            {
-                f"{name}: bytes to validated Bundle": lambda: judge(received, plan),
-                "hl7apy + fhir.resources R4B": naive(raw, verdict.deliveries[0].payload),
-            }
-        )
+    found = alternating(
+        {
+            f"{name}: bytes to validated Bundle": lambda: judge(received, plan),
+            "hl7apy + fhir.resources R4B": naive(raw, verdict.deliveries[0].payload),
+        }
+    )
     ours, theirs = (each.median for each in found.values())
     gate(f"{name}: times hl7apy + fhir.resources", theirs / ours, 150)
