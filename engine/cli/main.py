@@ -12,7 +12,7 @@ from engine.errors import ConfigError, EngineError
 
 app = typer.Typer(
     name="budstikke",
-    help="Integration engine for municipal health care: HL7 v2 in, FHIR R4 out, nothing lost.",
+    help="Integration engine for municipal health care: HL7 v2 and KITH-XML in, FHIR R4 out, nothing lost.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -1,30 +1,14 @@
-"""Which message this is, for the choice of schema and mapping: payload namespace and type (decision 14).
+"""Whether a message is one of a standard that is known, with its payload in the right place (decision 14).
 
 Never by the channel's setting: two channels must not read the same bytes in two ways.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.message import Issue
 from engine.standards.kith.catalogue import MSGHEAD, standard_of
-from engine.standards.kith.envelope import written_type
 from engine.standards.kith.reader import Family, KithDocument, Payload
 from engine.standards.kith.words import issue_of
-
-
-class Selection(NamedTuple):
-    """The key for a mapping: `namespace` of the payload, "" where there is none, and `type` of list 8279."""
-
-    namespace: str
-    type: str
-
-
-def selected(document: KithDocument) -> Selection:
-    """The key of one message: the first payload decides."""
-    main = main_payload(document)
-    return Selection(main.namespace if main else "", written_type(document))
 
 
 def main_payload(document: KithDocument) -> Payload | None:

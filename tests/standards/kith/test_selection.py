@@ -7,7 +7,8 @@ from kith_built import MSGHEAD, Edit, document, drop, into, sample
 
 from engine.standards.kith.catalogue import STANDARDS, receipt_version, standard_of
 from engine.standards.kith.reader import MOST_STRAYS, Family
-from engine.standards.kith.selection import Selection, selected, selection_findings
+from engine.standards.kith.selection import selection_findings
+from engine.standards.kith.standard import Kith
 
 NATIONAL = "http://www.kith.no/xmlstds/"
 DIALOG = f'<Dialogmelding xmlns="{NATIONAL}dialog/2006-10-11"/>'
@@ -16,11 +17,20 @@ APPREC = sample("std_apprec_1_0").partition(b"?>")[2].decode()
 CONTENT = "Document/RefDoc/Content"
 
 
-def test_the_key_is_the_namespace_of_the_payload_and_the_type() -> None:
-    assert selected(document("std_dialog_1_0")) == Selection(NATIONAL + "dialog/2006-10-11", "DIALOG_NOTAT")
-    assert selected(document("std_svarrapport_1_4")) == (NATIONAL + "labsvar/2012-02-15", "SVAR_LAB")
-    assert selected(document("std_apprec_1_1")) == (NATIONAL + "apprec/2012-02-15", "APPREC")
-    assert selected(document("std_dialog_1_0", drop("Document"))) == ("", "DIALOG_NOTAT")
+@pytest.mark.parametrize(
+    ("name", "edits", "names"),
+    [
+        ("std_dialog_1_0", (), ("dialog/2006-10-11 DIALOG_NOTAT", "dialog/2006-10-11")),
+        ("std_svarrapport_1_4", (), ("labsvar/2012-02-15 SVAR_LAB", "labsvar/2012-02-15")),
+        ("std_apprec_1_1", (), ("apprec/2012-02-15 APPREC", "apprec/2012-02-15")),
+        ("std_dialog_1_0", (drop("Document"),), ("msghead/2006-05-24 DIALOG_NOTAT", "msghead/2006-05-24")),
+    ],
+)
+def test_a_mapping_takes_it_by_the_payload_s_namespace_and_the_type(
+    name: str, edits: tuple[Edit, ...], names: tuple[str, ...]
+) -> None:
+    kith = Kith()
+    assert tuple(kith.matches(kith.envelope(document(name, *edits)))) == names
 
 
 def only(xml: str) -> Edit:
